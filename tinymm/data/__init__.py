@@ -1,0 +1,1 @@
+"""Data: cleaning, preparation, augmentation, batches and the data sets themselves."""

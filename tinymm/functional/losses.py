@@ -1,0 +1,118 @@
+"""Losses: one number that says how wrong the predictions are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinymm import kernels
+from tinymm.functional.activations import log_softmax
+from tinymm.tape import operation, plain_operation
+
+IGNORED = -100  # the target of a sample that does not count, as in PyTorch
+
+
+@operation(saves=True)
+def _softmax_cross_entropy(logits, targets):
+    """L[n] = ln Σⱼ exp(z[n, j]) − z[n, targets[n]], for every row at once."""
+    return kernels.softmax.softmax_cross_entropy(logits, targets)
+
+
+# ∂L/∂z = softmax(z) − onehot(target). On arrays the kernel's probabilities serve; on Tensors they are functions of z.
+_softmax_cross_entropy.gradient(
+    logits=lambda g, logits, targets, saved: (
+        (_probabilities(logits, saved) - np.eye(saved.shape[1], dtype=saved.dtype)[targets]) * g[:, None]
+    )
+)
+
+
+def _probabilities(logits, saved):
+    return saved if isinstance(logits, np.ndarray) else np.exp(log_softmax(logits, 1))
+
+
+@plain_operation()
+def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothing=0.0, ignore_index=IGNORED):
+    """L = −Σₙ w[tₙ] ln softmax(zₙ)[tₙ], divided by Σₙ w[tₙ] for the mean.
+
+    logits z (N, C), targets t (N,) integers 0 … C−1, or `ignore_index` for rows that do not count; weight w (C,)
+    counts classes differently. With label_smoothing s the target is 1 − s of the class plus s/C of every class.
+    `reduction`: "mean", "sum" or "none" (N,). IndexError for a label outside the range, TypeError for one that is not
+    an integer, ValueError for shapes that do not fit. Source: Goodfellow et al. (2016), section 6.2.2; label smoothing:
+    Szegedy et al. 2016.
+    """
+    targets = np.asarray(targets)
+    if np.ndim(logits) != 2 or targets.shape != np.shape(logits)[:1]:
+        hint = (
+            ": targets are class numbers, try targets.argmax(1)" if targets.shape == np.shape(logits) else ""
+        )
+        raise ValueError(
+            f"cross_entropy: logits {np.shape(logits)} and targets {targets.shape}: expected (N, C) and (N,){hint}"
+        )
+    if targets.dtype.kind not in "iu":
+        raise TypeError(
+            f"cross_entropy: targets are {targets.dtype}, but classes are numbered by integers: use .astype(int)"
+        )
+    classes = np.shape(logits)[1]
+    counted = targets != ignore_index
+    if counted.all():
+        counted = None
+    else:
+        targets = np.where(counted, targets, 0)
+    if targets.size and (targets.min() < 0 or targets.max() >= classes):
+        raise IndexError(
+            f"cross_entropy: labels run from {targets.min()} to {targets.max()}, but {classes} logits mean labels 0 to "
+            f"{classes - 1}"
+        )
+    losses = _softmax_cross_entropy(logits, targets.astype(np.int64, copy=False))
+    weights = None
+    if weight is not None:
+        weight = np.asarray(weight, dtype=losses.dtype)
+        weights = weight[targets]
+        losses = losses * weights
+    if label_smoothing:
+        every = -log_softmax(logits, 1) if weight is None else -log_softmax(logits, 1) * weight
+        losses = losses * (1 - label_smoothing) + np.sum(every, axis=1) * (label_smoothing / classes)
+    if counted is not None:
+        losses = np.where(counted, losses, 0)
+        weights = counted.astype(losses.dtype) if weights is None else weights * counted
+    if reduction == "mean" and weights is not None:
+        return np.sum(losses) / weights.sum()
+    return _reduce("cross_entropy", losses, reduction)
+
+
+@plain_operation()
+def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction="mean"):
+    """L = −[w t ln σ(z) + (1 − t) ln(1 − σ(z))], computed as (1 − t) z + (1 + (w − 1) t) ln(1 + e⁻ᶻ).
+
+    logits z and targets t of one shape, t between 0 and 1; pos_weight w counts the positive class differently.
+    `reduction`: "mean", "sum" or "none".
+    """
+    targets = targets if hasattr(targets, "dtype") else np.asarray(targets)
+    if np.shape(logits) != targets.shape:
+        raise ValueError(
+            f"binary_cross_entropy_with_logits: logits {np.shape(logits)} and targets {targets.shape} must have one shape: "
+            "try logits[:, 0] or targets[:, None]"
+        )
+    targets = targets.astype(logits.dtype)
+    likely = np.logaddexp(-logits, 0)  # −ln σ(z)
+    if pos_weight is not None:
+        likely = likely * (1 + (pos_weight - 1) * targets)
+    return _reduce("binary_cross_entropy_with_logits", (1 - targets) * logits + likely, reduction)
+
+
+@plain_operation()
+def mse_loss(predictions, targets, reduction="mean"):
+    """L = (y − t)², averaged over all elements. predictions and targets of one shape."""
+    if np.shape(predictions) != np.shape(targets):
+        raise ValueError(
+            f"mse_loss: predictions {np.shape(predictions)} and targets {np.shape(targets)} must have one shape: broadcasting "
+            "here is nearly always a mistake"
+        )
+    return _reduce("mse_loss", np.square(predictions - targets), reduction)
+
+
+def _reduce(name, losses, reduction):
+    if reduction == "none":
+        return losses
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f'{name}: reduction is {reduction!r}, but it must be "mean", "sum" or "none"')
+    return np.mean(losses) if reduction == "mean" else np.sum(losses)

@@ -1,0 +1,179 @@
+"""Max and average pooling over the planes of images (N, C, H, W), and what their derivatives need.
+
+`window`, `stride` and `padding` are pairs (rows, columns). An output plane has floor((H + 2 padding - window) / stride)
++ 1 rows, and columns likewise. Each plane is one item of work for the threads.
+"""
+
+import numpy as np
+from numba import njit
+
+from tinymm.kernels import threads
+
+Pair = tuple[int, int]
+
+SHARD = 50_000  # numbers read that are worth handing to a thread
+
+
+def output_size(shape: tuple[int, ...], window: Pair, stride: Pair, padding: Pair) -> Pair:
+    """Rows and columns after pooling images of this shape (..., H, W)."""
+    height, width = shape[-2:]
+    return (
+        (height + 2 * padding[0] - window[0]) // stride[0] + 1,
+        (width + 2 * padding[1] - window[1]) // stride[1] + 1,
+    )
+
+
+def _planes(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x).reshape(-1, *x.shape[-2:])
+
+
+def _run(kernel, planes, *args) -> None:
+    size = planes.shape[1] * planes.shape[2]
+    threads.run(kernel, len(planes), planes, *args, grain=max(1, SHARD // max(size, 1)))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _max(start, stop, x, window, stride, padding, y, indices):
+    height, width = x.shape[1:]
+    for p in range(start, stop):
+        for i in range(y.shape[1]):
+            top = i * stride[0] - padding[0]
+            bottom, top = min(top + window[0], height), max(top, 0)
+            for j in range(y.shape[2]):
+                left = j * stride[1] - padding[1]
+                right, left = min(left + window[1], width), max(left, 0)
+                best, where = x[p, top, left], top * width + left
+                for r in range(top, bottom):
+                    for c in range(left, right):
+                        value = x[p, r, c]
+                        if value > best or value != value:
+                            best, where = value, r * width + c
+                y[p, i, j], indices[p, i, j] = best, where
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _max_of_four(start, stop, x, y, indices):
+    """The common case, window and stride 2 without padding, in a form that compiles to vector instructions."""
+    width = np.int32(x.shape[2])
+    for p in range(start, stop):
+        for i in range(y.shape[1]):
+            upper, lower = x[p, 2 * i], x[p, 2 * i + 1]
+            y_row, index_row = y[p, i], indices[p, i]
+            first = np.int32(2 * i) * width
+            for j in range(y_row.size):
+                best, where = upper[2 * j], first + np.int32(2 * j)
+                corner = where
+                value = upper[2 * j + 1]
+                newer = (value > best) | (value != value)
+                best, where = (value, corner + np.int32(1)) if newer else (best, where)
+                value = lower[2 * j]
+                newer = (value > best) | (value != value)
+                best, where = (value, corner + width) if newer else (best, where)
+                value = lower[2 * j + 1]
+                newer = (value > best) | (value != value)
+                best, where = (value, corner + width + np.int32(1)) if newer else (best, where)
+                y_row[j], index_row[j] = best, where
+
+
+def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """The greatest number in each window, and where it is: row * W + column in its plane, as int32.
+
+    Of equal ones the first in reading order is taken; NaN beats all, and the last NaN those before it. Padding is
+    never taken, so it must be less than the window.
+    """
+    planes = _planes(x)
+    rows, columns = output_size(x.shape, window, stride, padding)
+    y = np.empty((len(planes), rows, columns), x.dtype)
+    indices = np.empty(y.shape, np.int32)
+    if window == stride == (2, 2) and padding == (0, 0):
+        _run(_max_of_four, planes, y, indices)
+    else:
+        _run(_max, planes, window, stride, padding, y, indices)
+    shape = (*x.shape[:-2], rows, columns)
+    return y.reshape(shape), indices.reshape(shape)
+
+
+@njit(nogil=True, cache=True)
+def _scatter(start, stop, dx, g, indices):
+    for p in range(start, stop):
+        plane = dx[p].reshape(-1)
+        plane[:] = 0
+        for i in range(g.shape[1]):
+            for j in range(g.shape[2]):
+                plane[indices[p, i, j]] += g[p, i, j]
+
+
+def max_unpool2d(g: np.ndarray, indices: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """The gradient of max_pool2d: each number of g is added at its index in a plane of zeros."""
+    dx = np.empty(input_shape, g.dtype)
+    _run(_scatter, _planes(dx), _planes(g), _planes(indices))
+    return dx
+
+
+@njit(nogil=True, cache=True)
+def _gather(start, stop, x, indices, y):
+    for p in range(start, stop):
+        plane = x[p].reshape(-1)
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                y[p, i, j] = plane[indices[p, i, j]]
+
+
+def take_pooled(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The numbers of x at the indices of max_pool2d: what max_unpool2d does, transposed."""
+    y = np.empty(indices.shape, x.dtype)
+    _run(_gather, _planes(x), _planes(indices), _planes(y))
+    return y
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _average(start, stop, x, window, stride, padding, y):
+    height, width = x.shape[1:]
+    size = x.dtype.type(window[0] * window[1])
+    for p in range(start, stop):
+        for i in range(y.shape[1]):
+            top = i * stride[0] - padding[0]
+            bottom, top = min(top + window[0], height), max(top, 0)
+            for j in range(y.shape[2]):
+                left = j * stride[1] - padding[1]
+                right, left = min(left + window[1], width), max(left, 0)
+                total = x.dtype.type(0)
+                for r in range(top, bottom):
+                    for c in range(left, right):
+                        total += x[p, r, c]
+                y[p, i, j] = total / size
+
+
+def avg_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    """The mean of each window; padding counts as zeros."""
+    planes = _planes(x)
+    y = np.empty((len(planes), *output_size(x.shape, window, stride, padding)), x.dtype)
+    _run(_average, planes, window, stride, padding, y)
+    return y.reshape(*x.shape[:-2], *y.shape[1:])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _spread(start, stop, dx, g, window, stride, padding):
+    height, width = dx.shape[1:]
+    size = g.dtype.type(window[0] * window[1])
+    for p in range(start, stop):
+        dx[p] = 0
+        for i in range(g.shape[1]):
+            top = i * stride[0] - padding[0]
+            bottom, top = min(top + window[0], height), max(top, 0)
+            for j in range(g.shape[2]):
+                left = j * stride[1] - padding[1]
+                right, left = min(left + window[1], width), max(left, 0)
+                share = g[p, i, j] / size
+                for r in range(top, bottom):
+                    for c in range(left, right):
+                        dx[p, r, c] += share
+
+
+def avg_pool2d_gradient(
+    g: np.ndarray, input_shape: tuple[int, ...], window: Pair, stride: Pair, padding: Pair
+) -> np.ndarray:
+    """The gradient of avg_pool2d: each number of g is spread evenly over its window."""
+    dx = np.empty(input_shape, g.dtype)
+    _run(_spread, _planes(dx), _planes(g), window, stride, padding)
+    return dx

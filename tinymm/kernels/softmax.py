@@ -1,0 +1,97 @@
+"""Softmax of the rows of a matrix, alone, as logarithm, or together with the cross-entropy loss.
+
+Every row goes through the same three steps while it is in the cache: its largest value m, then exp(z − m) and
+their sum, then the division. Subtracting m keeps exp from overflowing (Goodfellow et al. 2016, section 4.1).
+A NaN or +∞ in a row makes the whole row NaN, as the formula does in NumPy.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from tinymm.kernels import threads
+from tinymm.kernels.elementary import exp
+
+GRAIN = 8192  # elements worth a thread
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """exp(xₖ) / Σⱼ exp(xⱼ) for each row of x (N, K)."""
+    x = np.ascontiguousarray(x)
+    out = np.empty_like(x)
+    threads.run(_softmax, len(x), x, out, grain=_rows(x))
+    return out
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    """xₖ − m − log Σⱼ exp(xⱼ − m) for each row of x (N, K)."""
+    x = np.ascontiguousarray(x)
+    out = np.empty_like(x)
+    threads.run(_log_softmax, len(x), x, out, grain=_rows(x))
+    return out
+
+
+def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The losses −log softmax(z)_y (N,) and the probabilities softmax(z) (N, K) in one pass.
+
+    Shapes: logits z (N, K), targets y (N,) integers in 0 … K − 1 (not checked here). The gradient of a loss is
+    probabilities − one-hot(y).
+    """
+    logits = np.ascontiguousarray(logits)
+    targets = np.ascontiguousarray(targets, np.int64)
+    losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
+    threads.run(
+        _softmax_cross_entropy, len(logits), logits, targets, losses, probabilities, grain=_rows(logits)
+    )
+    return losses, probabilities
+
+
+def _rows(x: np.ndarray) -> int:
+    return GRAIN // max(x.shape[1], 1) + 1
+
+
+@njit(**OPTIONS)
+def _exponentials(z, e):
+    """Write exp(z − m) to e; return m and the sum."""
+    m0 = m1 = m2 = m3 = z.dtype.type(-np.inf)  # four, because each comparison waits for the one before
+    for k in range(0, z.size - 3, 4):
+        m0 = z[k] if z[k] > m0 else m0
+        m1 = z[k + 1] if z[k + 1] > m1 else m1
+        m2 = z[k + 2] if z[k + 2] > m2 else m2
+        m3 = z[k + 3] if z[k + 3] > m3 else m3
+    for k in range(z.size - z.size % 4, z.size):
+        m0 = z[k] if z[k] > m0 else m0
+    m = max(max(m0, m1), max(m2, m3))
+    total = z.dtype.type(0)
+    for k in range(z.size):
+        e[k] = exp(z[k] - m)
+        total += e[k]
+    return m, total
+
+
+@njit(**OPTIONS)
+def _softmax(start, stop, x, out):
+    for n in range(start, stop):
+        _, total = _exponentials(x[n], out[n])
+        for k in range(x.shape[1]):
+            out[n, k] /= total
+
+
+@njit(**OPTIONS)
+def _log_softmax(start, stop, x, out):
+    for n in range(start, stop):
+        m, total = _exponentials(x[n], out[n])
+        log_total = math.log(total)
+        for k in range(x.shape[1]):
+            out[n, k] = (x[n, k] - m) - log_total
+
+
+@njit(**OPTIONS)
+def _softmax_cross_entropy(start, stop, logits, targets, losses, probabilities):
+    for n in range(start, stop):
+        m, total = _exponentials(logits[n], probabilities[n])
+        losses[n] = math.log(total) - (logits[n, targets[n]] - m)
+        for k in range(logits.shape[1]):
+            probabilities[n, k] /= total

@@ -1,0 +1,248 @@
+"""The register tile: the small matrix product that all the heavy kernels are made of.
+
+A product C = A B is cut into tiles of ROWS rows and WIDTH = VECTORS x (lanes of a vector) columns of C, so many
+that they just fit into the CPU's registers. For one k after another the tile loads WIDTH neighbouring numbers of row
+k of B, and for each of its rows one number of A, and adds their products:
+
+    C[i, :] += A[i, k] B[k, :]        for the rows i of the tile
+
+ROWS + VECTORS loads feed ROWS x VECTORS multiply-adds, which is what lets the CPU reach its full rate (Goto and van
+de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Numba has no vector types, so the tile is
+emitted as LLVM instructions on vectors; LLVM turns them into whatever the CPU has.
+
+The tile does not ask how matrices lie in memory. `tile_by_tables` is told where rows begin: A[i, k] is
+`a[a_row[i] + a_step[k]]` and B[k, j] is `b[b_step[k] + j]`. A convolution is such a product straight from the image.
+`tile_by_strides` is the same for matrices with constant strides. Rows past the last one repeat the last, columns past the
+last one may be anything that can be read: neither touches the others, so nothing leaks from padding into results.
+"""
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def _vector_shape() -> tuple[int, int, int]:
+    """Bytes in a vector, rows and vectors in a tile: as much as the registers of this CPU hold."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):  # 32 registers
+        return 64, 8, 2
+    if features.get("avx2"):  # 16 registers
+        return 32, 6, 2
+    if llvm.get_default_triple().startswith(("aarch64", "arm64")):  # 32 registers
+        return 16, 8, 2
+    return 16, 4, 2
+
+
+VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
+TILE_BYTES = VECTOR_BYTES * VECTORS
+
+
+def width(dtype: np.dtype) -> int:
+    """Columns of a tile of this dtype."""
+    return TILE_BYTES // np.dtype(dtype).itemsize
+
+
+def _emit(context, builder, number, place_a, place_b, depth, place_c, accumulate):
+    """Emit the tile. place_a(i, k), place_b(k) and place_c(i) give pointers to a number, a row and a row."""
+    kind = context.get_value_type(number)
+    lanes = VECTOR_BYTES * 8 // number.bitwidth
+    vector = ir.VectorType(kind, lanes)
+    index = depth.type
+    multiply_add = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lanes}f{number.bitwidth}"
+    )
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    nothing = ir.Constant(vector, ir.Undefined)
+
+    def at(pointer, j):
+        moved = builder.gep(pointer, [ir.Constant(index, j * lanes)])
+        return builder.bitcast(moved, vector.as_pointer())
+
+    align = number.bitwidth // 8
+    before = builder.block
+    head = builder.append_basic_block("tile.head")
+    body = builder.append_basic_block("tile.body")
+    end = builder.append_basic_block("tile.end")
+    builder.branch(head)
+
+    builder.position_at_end(head)
+    k = builder.phi(index)
+    k.add_incoming(ir.Constant(index, 0), before)
+    sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
+    for total in sums:
+        total.add_incoming(ir.Constant(vector, [0.0] * lanes), before)
+    builder.cbranch(builder.icmp_signed("<", k, depth), body, end)
+
+    builder.position_at_end(body)
+    row_b = place_b(k)
+    columns = [builder.load(at(row_b, j), align=align) for j in range(VECTORS)]
+    for i in range(ROWS):
+        value = builder.load(place_a(i, k), align=align)
+        first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        value = builder.shuffle_vector(first, nothing, everywhere)
+        for j in range(VECTORS):
+            total = sums[i * VECTORS + j]
+            total.add_incoming(builder.call(multiply_add, [value, columns[j], total]), body)
+    k.add_incoming(builder.add(k, ir.Constant(index, 1)), body)
+    builder.branch(head)
+
+    builder.position_at_end(end)
+    for i in range(ROWS):
+        row_c = place_c(i)
+        for j in range(VECTORS):
+            place = at(row_c, j)
+            total = sums[i * VECTORS + j]
+            added = builder.fadd(builder.load(place, align=align), total)
+            builder.store(builder.select(accumulate, added, total), place, align=align)
+
+
+class _Emitter:
+    """What both tiles share: pointers into arrays, and the row numbers of a tile cut off at the last row."""
+
+    def __init__(self, context, builder, signature, arguments):
+        self.context, self.builder = context, builder
+        self.signature, self.arguments = signature, arguments
+
+    def pointer(self, argument, start=None):
+        array = self.context.make_array(self.signature.args[argument])
+        data = array(self.context, self.builder, self.arguments[argument]).data
+        return data if start is None else self.builder.gep(data, [start])
+
+    def row(self, i, rows):
+        here = ir.Constant(rows.type, i)
+        last = self.builder.sub(rows, ir.Constant(rows.type, 1))
+        return self.builder.select(self.builder.icmp_signed("<", here, rows), here, last)
+
+
+@intrinsic
+def tile_by_tables(
+    typing, a, a_start, a_row, row_start, rows, a_step, b, b_start, b_step, step_start, depth, c, c_start, c_stride,
+    accumulate,
+):  # fmt: skip
+    """C[i, :] (+)= sum over k of A[i, k] B[k, :], with A and B given by tables; C is ROWS x WIDTH, whatever `rows`.
+
+    A[i, k] = a[a_start + a_row[row_start + i] + a_step[step_start + k]] and
+    B[k, :] = b[b_start + b_step[step_start + k] :][:WIDTH], for i < rows and k < depth.
+    C[i, :] = c[c_start + i * c_stride :][:WIDTH].
+    """
+    n = types.intp
+    signature = types.void(
+        a, n, a_row, n, n, a_step, b, n, b_step, n, n, c, n, n, types.boolean
+    )  # fmt: skip
+
+    def emit(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        a_start, row_start, rows = arguments[1], arguments[3], arguments[4]
+        b_start, step_start, depth, c_start, c_stride, accumulate = *arguments[7:8], *arguments[9:11], *arguments[12:15]
+        a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(6, b_start)
+        a_row, a_step = emitter.pointer(2, row_start), emitter.pointer(5, step_start)
+        b_step, c_data = emitter.pointer(8, step_start), emitter.pointer(11, c_start)
+        rows_of_a = []
+        for i in range(ROWS):
+            offset = builder.load(builder.gep(a_row, [emitter.row(i, rows)]))
+            rows_of_a.append(builder.gep(a_data, [offset]))
+
+        def place_a(i, k):
+            if i == 0:
+                place_a.step = builder.load(builder.gep(a_step, [k]))
+            return builder.gep(rows_of_a[i], [place_a.step])
+
+        _emit(
+            context, builder, signature.args[0].dtype, place_a,
+            lambda k: builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), depth,
+            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]), accumulate,
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@intrinsic
+def tile_by_strides(
+    typing, a, a_start, a_row, a_step, rows, b, b_start, b_step, depth, c, c_start, c_stride, accumulate
+):  # fmt: skip
+    """C[i, :] (+)= sum over k of A[i, k] B[k, :] for matrices with constant strides; C is ROWS x WIDTH.
+
+    A[i, k] = a[a_start + i * a_row + k * a_step] and B[k, :] = b[b_start + k * b_step :][:WIDTH], for i < rows and
+    k < depth. C[i, :] = c[c_start + i * c_stride :][:WIDTH].
+    """
+    n = types.intp
+    signature = types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean)
+
+    def emit(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = arguments
+        a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(5, b_start)
+        c_data = emitter.pointer(9, c_start)
+        rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
+        _emit(
+            context, builder, signature.args[0].dtype,
+            lambda i, k: builder.gep(rows_of_a[i], [builder.mul(k, a_step)]),
+            lambda k: builder.gep(b_data, [builder.mul(k, b_step)]), depth,
+            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]), accumulate,
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+@njit(nogil=True, cache=True)
+def pack_panel(b, start, panel):
+    """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column."""
+    depth, columns = b.shape[0], min(b.shape[1] - start, panel.shape[1])
+    if b.strides[0] >= b.strides[1]:
+        for k in range(depth):
+            for j in range(columns):
+                panel[k, j] = b[k, start + j]
+            for j in range(columns, panel.shape[1]):
+                panel[k, j] = 0
+    else:  # b is the transpose of something: walk along its rows
+        for j in range(columns):
+            for k in range(depth):
+                panel[k, j] = b[k, start + j]
+        for j in range(columns, panel.shape[1]):
+            for k in range(depth):
+                panel[k, j] = 0
+
+
+def pack_b(b: np.ndarray) -> np.ndarray:
+    """The columns of b (K, N) in panels (ceil(N / WIDTH), K, WIDTH), filled up with zeros, for `multiply_packed`."""
+    columns = width(b.dtype)
+    panels = np.empty((-(-b.shape[1] // columns), b.shape[0], columns), b.dtype)
+    for p in range(panels.shape[0]):
+        pack_panel(b, p * columns, panels[p])
+    return panels
+
+
+@njit(nogil=True, cache=True)
+def multiply_packed(a, panels, out, accumulate):
+    """out = a b, or out += a b, on the calling thread, for a (M, K), out (M, N) and `panels = pack_b(b)`.
+
+    `a` may have any strides, neighbours in a row of `out` must be neighbours in memory. For use inside other kernels.
+    """
+    columns = panels.shape[2]
+    for p in range(panels.shape[0]):
+        multiply_panel(a, panels[p], out[:, p * columns : (p + 1) * columns], accumulate)
+
+
+@njit(nogil=True, cache=True)
+def multiply_panel(a, panel, out, accumulate):
+    """The same for one panel (K, WIDTH) and the columns of out, at most WIDTH, that belong to it."""
+    size = a.itemsize
+    a_row, a_step, c_stride = a.strides[0] // size, a.strides[1] // size, out.strides[0] // size
+    depth, columns = panel.shape
+    for i in range(0, out.shape[0], ROWS):
+        rows = min(out.shape[0] - i, ROWS)
+        if rows == ROWS and out.shape[1] == columns:
+            tile_by_strides(
+                a, i * a_row, a_row, a_step, ROWS, panel, 0, columns, depth, out, i * c_stride, c_stride, accumulate
+            )
+        else:
+            edge = np.empty((ROWS, columns), panel.dtype)
+            tile_by_strides(a, i * a_row, a_row, a_step, rows, panel, 0, columns, depth, edge, 0, columns, False)
+            for r in range(rows):
+                for j in range(out.shape[1]):
+                    out[i + r, j] = out[i + r, j] + edge[r, j] if accumulate else edge[r, j]

@@ -1,0 +1,40 @@
+"""How good are the predictions? Scores for classifiers, with the names and the numbers of scikit-learn.
+
+Everything that judges predicted *labels* follows from one table, the confusion matrix C, where C[i, j]
+counts the samples of class i that were predicted as class j. For class c
+
+    TP = C[c, c]            FP = Σᵢ C[i, c] − TP            FN = Σⱼ C[c, j] − TP
+
+    precision P = TP / (TP + FP)    recall R = TP / (TP + FN)    F1 = 2PR / (P + R) = 2TP / (2TP + FP + FN)
+
+(C. D. Manning, P. Raghavan, H. Schütze, "Introduction to Information Retrieval", 2008, chapter 8.3.)
+
+Labels are one-dimensional arrays of whole numbers, booleans or text. Arrays, lists and Tensors may be
+passed.
+"""
+
+from tinymm.metrics.checks import UndefinedMetricWarning
+from tinymm.metrics.labels import (
+    accuracy_score,
+    classification_report,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    precision_score,
+    recall_score,
+)
+from tinymm.metrics.scores import log_loss, roc_auc_score, top_k_accuracy_score
+
+__all__ = [
+    "UndefinedMetricWarning",
+    "accuracy_score",
+    "classification_report",
+    "confusion_matrix",
+    "f1_score",
+    "log_loss",
+    "precision_recall_fscore_support",
+    "precision_score",
+    "recall_score",
+    "roc_auc_score",
+    "top_k_accuracy_score",
+]

@@ -1,0 +1,317 @@
+"""Optimisers: θ ← θ − η ∇L(θ) and its descendants, and schedules for the learning rate.
+
+Each optimiser's docstring prints its update rule. The rule itself runs in a kernel, in place and in one pass over
+memory; `tinymm.formulas` has the same rules in plain NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinymm import kernels
+from tinymm.tensor import Tensor
+
+
+class Optimizer:
+    """What the optimisers share: the parameters θ, the learning rate η = `lr`, and a state array per parameter.
+
+    `parameters` is a list of Tensors that want gradients. ValueError if it is empty or an option makes no sense.
+    """
+
+    _arrays: tuple[str, ...] = ()  # names of the state arrays, zero at first
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError(f"{type(self).__name__}: no parameters to optimise: pass model.parameters()")
+        for i, parameter in enumerate(self.parameters):
+            if not (isinstance(parameter, Tensor) and parameter.requires_grad):
+                raise ValueError(f"{type(self).__name__}: parameter {i} is no Tensor that wants a gradient")
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self._require(lr=lr, weight_decay=weight_decay)
+        self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
+
+    def _require(self, limit: float = math.inf, **options: float) -> None:
+        for name, value in options.items():
+            if not 0 <= value < limit:
+                bounds = "0 or more" if limit == math.inf else f"from 0 to below {limit:g}"
+                raise ValueError(f"{type(self).__name__}: {name} is {value}, but it must be {bounds}")
+
+    def update(self, theta: np.ndarray, g: np.ndarray, **state: np.ndarray) -> None:
+        """Change one parameter θ in place, given its gradient g and its state arrays."""
+        raise TypeError(f"{type(self).__name__}: define update(theta, g, **state)")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        self.steps += 1
+        for parameter, state in zip(self.parameters, self._state, strict=True):
+            if parameter.grad is not None:
+                self.update(parameter.data, parameter.grad.data, **state)
+                parameter.data = parameter.data  # counts as a change in place
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs: the step count, the learning rate and copies of all state arrays."""
+        state = [{name: array.copy() for name, array in arrays.items()} for arrays in self._state]
+        return {"steps": self.steps, "lr": self.lr, "state": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`. ValueError if its arrays do not fit the parameters; then nothing changes."""
+        arrays = state["state"]
+        if [{n: a.shape for n, a in s.items()} for s in arrays] != [
+            {n: a.shape for n, a in s.items()} for s in self._state
+        ]:
+            raise ValueError(
+                f"{type(self).__name__}: this state is of another optimiser or another model: its arrays do not fit"
+            )
+        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+        self._state = [{name: np.array(array) for name, array in s.items()} for s in arrays]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: g is the gradient of a mini-batch.
+
+        θ ← θ − η g
+        with momentum μ:    v ← μ v + g,    θ ← θ − η v
+        after Nesterov:     v ← μ v + g,    θ ← θ − η (g + μ v)
+
+    Weight decay λ adds λ θ to g. Sources: Robbins & Monro 1951; momentum: Polyak 1964; Nesterov: Sutskever et al.
+    2013, in PyTorch's form.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ):
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov looks ahead along the momentum: give momentum above 0, e.g. 0.9")
+        self._arrays = ("velocity",) if momentum else ()
+        super().__init__(parameters, lr, weight_decay)
+        self._require(momentum=momentum)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def update(self, theta: np.ndarray, g: np.ndarray, velocity: np.ndarray | None = None) -> None:
+        kernels.optim.sgd(theta, g, velocity, self.lr, self.momentum, self.nesterov, self.weight_decay)
+
+
+class GD(SGD):
+    """Gradient descent: θ ← θ − η ∇L(θ), with L taken over all the data. `training.fit` then uses one batch of all.
+
+    Source: Cauchy 1847; Goodfellow, Bengio & Courville (2016), section 4.3.
+    """
+
+    full_batch = True
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
+        super().__init__(parameters, lr, weight_decay=weight_decay)
+
+
+class Adagrad(Optimizer):
+    """s ← s + g²,    θ ← θ − η g / (√s + ε)
+
+    Weight decay λ adds λ θ to g. Source: Duchi, Hazan & Singer 2011.
+    """
+
+    _arrays = ("total",)
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0
+    ):
+        super().__init__(parameters, lr, weight_decay)
+        self._require(eps=eps)
+        self.eps = eps
+
+    def update(self, theta: np.ndarray, g: np.ndarray, total: np.ndarray) -> None:  # type: ignore[override]
+        kernels.optim.adagrad(theta, g, total, self.lr, self.eps, self.weight_decay)
+
+
+class RMSprop(Optimizer):
+    """s ← α s + (1 − α) g²,    θ ← θ − η g / (√s + ε)
+
+    With momentum μ the quotient goes through a velocity, v ← μ v + g / (√s + ε), θ ← θ − η v. `centered` also keeps
+    m ← α m + (1 − α) g and divides by √(s − m²). Weight decay λ adds λ θ to g. Sources: Tieleman & Hinton 2012,
+    lecture 6.5; centred: Graves 2013.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        centered: bool = False,
+        weight_decay: float = 0.0,
+    ):
+        self._arrays = ("square", *(["velocity"] if momentum else []), *(["mean"] if centered else []))
+        super().__init__(parameters, lr, weight_decay)
+        self._require(eps=eps, momentum=momentum)
+        self._require(1, alpha=alpha)
+        self.alpha, self.eps, self.momentum, self.centered = alpha, eps, momentum, centered
+
+    def update(  # type: ignore[override]
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        square: np.ndarray,
+        velocity: np.ndarray | None = None,
+        mean: np.ndarray | None = None,
+    ) -> None:
+        options = self.lr, self.alpha, self.eps, self.momentum, self.weight_decay
+        kernels.optim.rmsprop(theta, g, square, velocity, mean, *options)
+
+
+class Adam(Optimizer):
+    """m ← β₁ m + (1 − β₁) g,    v ← β₂ v + (1 − β₂) g²,    θ ← θ − η m̂ / (√v̂ + ε)
+
+    with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, … Weight decay λ adds λ θ to g. Source: Kingma & Ba
+    2015, algorithm 1.
+    """
+
+    _arrays = ("m", "v")
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr, weight_decay)
+        self._require(1, beta1=betas[0], beta2=betas[1])
+        self._require(eps=eps)
+        self.betas, self.eps = betas, eps
+
+    def update(self, theta: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
+        kernels.optim.adam(theta, g, m, v, self.steps, self.lr, *self.betas, self.eps, self.weight_decay)
+
+
+class AdamW(Adam):
+    """θ ← (1 − η λ) θ, then Adam's step with the gradient as it came: the decay λ is not scaled by √v̂.
+
+    Source: Loshchilov & Hutter 2019, algorithm 2.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def update(self, theta: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
+        kernels.optim.adamw(theta, g, m, v, self.steps, self.lr, *self.betas, self.eps, self.weight_decay)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Gradient clipping
+# ---------------------------------------------------------------------------------------------------------
+
+
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """g ← g · min(1, max_norm / ‖g‖) with ‖g‖ over all parameters together; returns ‖g‖ before.
+
+    A norm that is not finite leaves the gradients as they are. Source: Pascanu, Mikolov & Bengio 2013.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g.data, g.data)) for g in gradients))
+    if math.isfinite(norm) and norm > max_norm:
+        for g in gradients:
+            g.data *= max_norm / norm
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:
+    """Every element of every gradient into [−limit, limit]."""
+    for p in parameters:
+        if p.grad is not None:
+            np.clip(p.grad.data, -limit, limit, out=p.grad.data)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Schedules
+# ---------------------------------------------------------------------------------------------------------
+
+
+class Schedule:
+    """Sets an optimiser's learning rate to η₀ · factor(t), where t counts the calls of `step()`.
+
+    Call `step()` once per epoch (or per batch, if the schedule was made for batches). η₀ is the rate the optimiser
+    had when the schedule was made. Any function of t will do: `Schedule(optimizer, lambda t: 1 / (1 + t))`.
+    """
+
+    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]):
+        self.optimizer, self.factor = optimizer, factor
+        self.base_lr, self.t = optimizer.lr, 0
+        self._apply()
+
+    def _apply(self) -> None:
+        self.optimizer.lr = self.base_lr * self.factor(self.t)
+
+    def step(self) -> None:
+        """Go on to the next t."""
+        self.t += 1
+        self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """t and η₀."""
+        return {"t": self.t, "base_lr": self.base_lr}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.t, self.base_lr = int(state["t"]), float(state["base_lr"])
+        self._apply()
+
+
+class StepLR(Schedule):
+    """η = η₀ · γ^⌊t / step_size⌋"""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+        super().__init__(optimizer, lambda t: gamma ** (t // step_size))
+
+
+class ExponentialLR(Schedule):
+    """η = η₀ · γᵗ"""
+
+    def __init__(self, optimizer: Optimizer, gamma: float):
+        super().__init__(optimizer, lambda t: gamma**t)
+
+
+class CosineLR(Schedule):
+    """η = η_min + (η₀ − η_min) · (1 + cos(π t / T)) / 2 for t up to T, then η_min. Source: Loshchilov & Hutter 2017."""
+
+    def __init__(self, optimizer: Optimizer, total: int, min_lr: float = 0.0):
+        low = min_lr / optimizer.lr if optimizer.lr else 0.0
+        super().__init__(
+            optimizer, lambda t: low + (1 - low) * (1 + math.cos(math.pi * min(t / total, 1))) / 2
+        )
+
+
+class WarmupLR(Schedule):
+    """η = η₀ · (t + 1) / warmup for the first `warmup` steps, then another schedule's factor (1 if none).
+
+    `then` is made for the same optimiser, e.g. `WarmupLR(opt, 5, then=CosineLR(opt, 50))`; its t begins after the
+    warm-up. Source: Goyal et al. 2017.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup: int, then: Schedule | None = None):
+        if then is not None:
+            optimizer.lr = then.base_lr
+        after = then.factor if then is not None else (lambda t: 1.0)
+        super().__init__(optimizer, lambda t: (t + 1) / warmup if t < warmup else after(t - warmup))

@@ -1,0 +1,29 @@
+"""Pictures of training, of results and of what a network looks at.
+
+Every function draws into `ax`, or into a new figure if there is none, and returns the Axes, so that
+pictures can be combined, changed and saved: `plots.save(plots.confusion_matrix(m), "confusion.png")`.
+
+A new figure is pyplot's where somebody is looking (in a notebook or IPython, or when the program has
+imported `matplotlib.pyplot` itself): it then shows by itself or with `plt.show()`. Elsewhere, as in a
+training run, it is a plain `Figure`, which opens no window and is freed with its Axes. The backend and
+rcParams are never touched.
+
+Colours are those of M. Okabe and K. Ito, "Color Universal Design", 2008, and colour maps go from light to
+dark, so that they can be told apart by colour-blind readers and in grey print.
+"""
+
+from tinymm.plots.figure import png, save
+from tinymm.plots.network import feature_maps, filters, images
+from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
+
+__all__ = [
+    "confusion_matrix",
+    "feature_maps",
+    "filters",
+    "folds",
+    "images",
+    "learning_curves",
+    "png",
+    "save",
+    "scores_per_class",
+]

@@ -1,0 +1,434 @@
+"""The tape: operations, what they leave behind, and the reverse sweep.
+
+Every differentiable function is an `Operation`: a formula on plain arrays with its derivative beside it. When
+one meets a Tensor that wants a gradient, it leaves a `Node` on the tape; `sweep` walks the nodes from the
+newest to the oldest and applies the chain rule at each. The tape knows nothing of mathematics: the formulas
+live in `tinymm.functional`.
+
+Source: reverse-mode differentiation, Baydin et al., "Automatic Differentiation in Machine Learning: a
+Survey", JMLR 18 (2018), section 3.2.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class _Recording(threading.local):
+    """Whether operations are recorded; each thread has its own answer."""
+
+    enabled = True
+
+
+_recording = _Recording()
+
+
+class no_grad:
+    """Inside this context (or decorated function) nothing is recorded and no result wants a gradient.
+
+    >>> import tinymm as tm
+    >>> w = tm.Tensor(np.ones(2), requires_grad=True)
+    >>> with no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
+
+    _value = False
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_recording.enabled)
+        _recording.enabled = self._value
+
+    def __exit__(self, *exception: object) -> None:
+        _recording.enabled = self._before.pop()
+
+    def __call__(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **options: Any) -> Any:
+            with type(self)():
+                return function(*args, **options)
+
+        return wrapped
+
+
+class enable_grad(no_grad):
+    """The opposite of `no_grad`: records again inside it."""
+
+    _value = True
+
+
+def is_recording() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return _recording.enabled
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Operations: a formula with its derivative, and what both leave on the tape
+# ---------------------------------------------------------------------------------------------------------
+
+OPERATIONS: dict[Any, Callable[..., Any]] = {}
+"""Every operation by its own name and by the NumPy functions it answers for: `OPERATIONS[np.exp]`."""
+
+_OUTPUT = object()  # in a node's saved values: "the operation's own result"
+_order = itertools.count()
+
+
+class Variable:
+    """What the tape sees of a Tensor: an array, and the node that made it (none for a leaf)."""
+
+    __slots__ = ("__weakref__", "_array", "_index", "_node", "_version", "grad", "requires_grad")
+
+    Result: ClassVar[Callable[..., Any]]  # the class of every result; tensor.py puts Tensor here
+
+    def __init__(self, array: np.ndarray, requires_grad: bool = False):
+        self._array = array
+        self.grad: Any = None
+        self.requires_grad = requires_grad
+        self._node: Node | None = None
+        self._index = 0  # which output of that node this is
+        self._version = [0]  # counts in-place changes; shared with views of the same memory
+
+
+class Operation:
+    """A differentiable function: arrays in, arrays out; Tensors in, recorded Tensors out. See `operation`."""
+
+    def __init__(
+        self,
+        formula: Callable,
+        outputs: int = 1,
+        saves: bool = False,
+        view: bool = False,
+        composed: str | None = None,
+    ):
+        functools.update_wrapper(self, formula)
+        self.formula, self.outputs, self.saves, self.view, self.composed = (
+            formula,
+            outputs,
+            saves,
+            view,
+            composed,
+        )
+        self.name = formula.__name__.strip("_")
+        parameters = inspect.signature(formula).parameters.values()
+        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self.names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.derivatives: dict[int, tuple[Callable, list[tuple[str, int]]]] = {}
+        self.joint: tuple[Callable, list[tuple[str, int]]] | None = None
+
+    def gradient(self, **derivatives: Callable) -> None:
+        """Give the derivative for each input by name, as a function of what it needs, again by name.
+
+        The first parameter is `g`, the gradient that arrives at the output. The others ask for `y` (the
+        output), an argument of the formula by its name, `<name>_shape` (its shape alone, so that its memory
+        can go) or `saved` (what a formula with `saves=True` returned last). What no derivative asks for is
+        not kept. Broadcasting is undone for you. Written with operators and NumPy functions, a derivative
+        runs on arrays, or on Tensors, which records it and so makes it differentiable in turn.
+        """
+        for name, function in derivatives.items():
+            self.derivatives[self.names.index(name)] = function, self._plan(function)
+
+    def gradients(self, function: Callable) -> Callable:
+        """Give one function that returns the gradients of all arguments at once, in their order.
+
+        For operations of any number of inputs and for fused kernels. It may also ask for `wanted`: which
+        arguments want a gradient; it returns None (or anything) for the others.
+        """
+        self.joint = function, self._plan(function)
+        return function
+
+    def _plan(self, function: Callable) -> list[tuple[str, int]]:
+        """Translate parameter names into where to find each value when the operation is recorded."""
+        plan = []
+        for name in list(inspect.signature(function).parameters)[1:]:
+            if name in ("y", "saved", "wanted"):
+                plan.append((name, 0))
+            elif name in (self.variadic, f"{self.variadic}_shape"):
+                plan.append(("rest" if name == self.variadic else "rest_shape", len(self.names)))
+            elif name in self.names:
+                plan.append(("argument", self.names.index(name)))
+            else:
+                plan.append(("shape", self.names.index(name.removesuffix("_shape"))))
+        return plan
+
+    def _bind(self, args: tuple, options: dict[str, Any]) -> tuple:
+        """The positional arguments, completed by keywords and defaults."""
+        if len(args) > len(self.names):
+            raise TypeError(
+                f"{self.name}: takes at most {len(self.names)} arguments, but {len(args)} were given"
+            )
+        bound = list(args)
+        for name in self.names[len(args) :]:
+            if name in options:
+                bound.append(options.pop(name))
+            elif name in self.defaults:
+                bound.append(self.defaults[name])
+            else:
+                raise TypeError(f"{self.name}: argument '{name}' is missing")
+        if options:
+            raise TypeError(
+                f"{self.name}: does not know {', '.join(map(repr, options))}: it takes {', '.join(self.names)}"
+            )
+        return tuple(bound)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if options or (len(args) != len(self.names) and not self.variadic):
+            args = self._bind(args, options)
+        arrays = []
+        tensors = wanted = False
+        for value in args:
+            if isinstance(value, Variable):
+                tensors = True
+                wanted = wanted or value.requires_grad
+                value = value._array
+            arrays.append(value)
+        result = self.formula(*arrays)
+        saved = None
+        if self.saves:
+            *result, saved = result
+            if self.outputs == 1:
+                result = result[0]
+        if not tensors:
+            return result
+        record = wanted and _recording.enabled and bool(self.derivatives or self.joint)
+        if self.outputs == 1:
+            output = Variable.Result(result, record)
+            if self.view and output._array.base is not None and isinstance(args[0], Variable):
+                output._version = args[0]._version
+            outputs = (output,)
+        else:
+            outputs = tuple(Variable.Result(array, record) for array in result)
+        if record:
+            node = Node(self, args, outputs, saved)
+            for index, output in enumerate(outputs):
+                output._node, output._index = node, index
+        return outputs[0] if self.outputs == 1 else outputs
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+def operation(*numpy_functions: Callable, **kinds: Any) -> Callable[[Callable], Operation]:
+    """Make an `Operation` of a formula on arrays; `numpy_functions` are the names it has in NumPy.
+
+    Options: `outputs` (how many arrays the formula returns), `saves` (it returns one more thing, for the
+    derivatives), `view` (the result may share the memory of its first argument), `composed` (a fused kernel
+    has no second derivative; this names the alternative that has).
+
+        @operation(np.multiply)
+        def multiply(a, b):
+            '''y = a · b'''
+            return np.multiply(a, b)
+
+        multiply.gradient(a=lambda g, b: g * b, b=lambda g, a: g * a)
+    """
+
+    def decorate(formula: Callable) -> Operation:
+        made = Operation(formula, **kinds)
+        for key in (made.name, *numpy_functions):
+            OPERATIONS[key] = made
+        return made
+
+    return decorate
+
+
+def plain_operation(*numpy_functions: Callable) -> Callable[[Callable], Callable]:
+    """Register a function that is made of operations, and so needs no derivative, for its NumPy names."""
+
+    def decorate(function: Callable) -> Callable:
+        for key in (function.__name__, *numpy_functions):
+            OPERATIONS[key] = function
+        return function
+
+    return decorate
+
+
+class Node:
+    """One recorded use of an operation: where its inputs came from and what their derivatives need."""
+
+    __slots__ = ("operation", "order", "outputs", "parents", "steps", "versions")
+
+    def __init__(self, operation: Operation, args: tuple, outputs: tuple[Variable, ...], saved: Any):
+        self.operation = operation
+        self.order = next(_order)
+        # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
+        self.parents: Any = [
+            (i, a._node or a, a._index, a._array.shape, a._array.dtype)
+            for i, a in enumerate(args)
+            if isinstance(a, Variable) and a.requires_grad
+        ]
+        self.versions: list[tuple[list[int], int]] = []
+        self.outputs: Any = None
+
+        if operation.joint:
+            function, plan = operation.joint
+            self.steps: Any = [
+                (function, [self._find(*what, args, outputs, saved) for what in plan], self.parents)
+            ]
+        else:
+            # (derivative, its saved values, the parents it serves)
+            self.steps = [
+                (function, [self._find(*what, args, outputs, saved) for what in plan], (parent,))
+                for parent in self.parents
+                if parent[0] in operation.derivatives
+                for function, plan in (operation.derivatives[parent[0]],)
+            ]
+
+    def _find(self, kind: str, i: int, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> Any:
+        """The value that a derivative asked for, and a note of its version."""
+        if kind == "argument":
+            value = args[i]
+            if isinstance(value, Variable):
+                self.versions.append((value._version, value._version[0]))
+            return value
+        if kind == "y":
+            if self.outputs is None:
+                self.outputs = [o._array for o in outputs]
+                self.versions.extend((o._version, o._version[0]) for o in outputs)
+            return _OUTPUT
+        if kind == "shape":
+            return np.shape(args[i])
+        if kind == "saved":
+            return saved
+        if kind == "wanted":
+            return tuple(isinstance(a, Variable) and a.requires_grad for a in args)
+        if kind == "rest":
+            return tuple(self._find("argument", j, args, outputs, saved) for j in range(i, len(args)))
+        return tuple(np.shape(a) for a in args[i:])
+
+    def check(self) -> None:
+        """Refuse to go on where a number would be wrong: buffers gone, or changed since they were used."""
+        if self.steps is None:
+            raise RuntimeError(
+                f"backward: the graph behind this {self.operation.name} was already used and its buffers are freed: "
+                "compute the output again, or keep it with backward(retain_graph=True)"
+            )
+        for cell, version in self.versions:
+            if cell[0] != version:
+                raise RuntimeError(
+                    f"backward: a tensor that {self.operation.name} needs for its derivative was changed in place "
+                    "after it was used: change a copy instead, or make the change after backward()"
+                )
+
+    def gradients(self, g: Any, create_graph: bool) -> Iterator[tuple[Any, int, Any]]:
+        """Yield (node or leaf, output index, gradient) for each input, given the gradient(s) at the outputs."""
+        if create_graph and self.operation.composed:
+            raise RuntimeError(
+                f"{self.operation.name}: the fused kernel has no second derivative: use {self.operation.composed}"
+            )
+        joint = self.operation.joint is not None
+        for function, values, parents in self.steps:
+            found = function(g, *[self._value(v, create_graph) for v in values])
+            for position, target, index, shape, dtype in parents:
+                d = found[position] if joint else found
+                if d is None:
+                    continue
+                if not create_graph:
+                    # A leaf must not share its gradient with anyone: a view or g itself may have other owners.
+                    if not isinstance(d, np.ndarray):
+                        d = np.asarray(d)
+                    elif isinstance(target, Variable) and (d is g or not d.flags.owndata):
+                        d = d.copy()
+                yield target, index, _fit(d, shape, dtype)
+
+    def _value(self, value: Any, create_graph: bool) -> Any:
+        if value is _OUTPUT:
+            values = [self.rewrap(i) for i in range(len(self.outputs))] if create_graph else self.outputs
+            return values[0] if len(values) == 1 else values
+        if create_graph:
+            return value
+        if isinstance(value, Variable):
+            return value._array
+        if type(value) is tuple:
+            return tuple(v._array if isinstance(v, Variable) else v for v in value)
+        return value
+
+    def rewrap(self, index: int) -> Variable:
+        """The output as a Tensor again: the node keeps only arrays, so that no reference runs in a circle."""
+        output = Variable.Result(self.outputs[index], True)
+        output._node, output._index = self, index
+        return output
+
+    def free(self) -> None:
+        self.steps = self.parents = self.outputs = None
+        self.versions = []
+
+
+def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """Undo broadcasting: sum over the axes that were stretched. Arrays or Tensors."""
+    if g.shape != shape:
+        extra = len(g.shape) - len(shape)
+        stretched = [i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1]
+        g = np.reshape(np.sum(g, axis=(*range(extra), *stretched)), shape)
+    return g if g.dtype == dtype else g.astype(dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The reverse sweep
+# ---------------------------------------------------------------------------------------------------------
+
+
+def sweep(
+    roots: Sequence[tuple[Variable, Any]],
+    targets: Sequence[Variable] | None = None,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+) -> dict[tuple[Any, int], Any]:
+    """Carry gradients from `roots` [(tensor, gradient), ...] down the tape; the chain rule, newest node first.
+
+    Returns {(node or leaf, output index): gradient} for `targets`, or for all leaves if there are none.
+    Nodes that lead to no target are passed over.
+    """
+    nodes, stack = set(), [t._node for t, _ in roots if t._node is not None]
+    while stack:
+        node = stack.pop()
+        if node in nodes:
+            continue
+        node.check()
+        nodes.add(node)
+        stack.extend(p[1] for p in node.parents if isinstance(p[1], Node) and p[1] not in nodes)
+    order = sorted(nodes, key=lambda node: node.order)
+
+    wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
+    if wanted is not None:
+        useful: set[Any] = {key for key, _ in wanted}
+        order = [
+            n for n in order if n in useful or (any(p[1] in useful for p in n.parents) and not useful.add(n))
+        ]
+
+    gradients: dict[tuple[Any, int], Any] = {}
+
+    def add(key: tuple[Any, int], g: Any) -> None:
+        before = gradients.get(key)
+        gradients[key] = g if before is None else before + g
+
+    del nodes
+    for tensor, gradient in roots:
+        add((tensor._node or tensor, tensor._index), gradient)
+    found: dict[tuple[Any, int], Any] = {}
+    while order:
+        node = order.pop()
+        gs = [gradients.pop((node, i), None) for i in range(node.operation.outputs)]
+        if wanted is not None:
+            found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted and g is not None})
+        if all(g is None for g in gs):
+            continue
+        for target, index, g in node.gradients(gs[0] if len(gs) == 1 else gs, create_graph):
+            add((target, index), g)
+        if not retain_graph:
+            node.free()
+    if wanted is None:
+        return {key: g for key, g in gradients.items() if isinstance(key[0], Variable)}
+    found.update({key: g for key, g in gradients.items() if key in wanted})
+    return found
