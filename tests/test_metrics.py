@@ -36,7 +36,7 @@ def quiet(function, *args, **kwargs):
         return function(*args, **kwargs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(labelled(), st.sampled_from(["micro", "macro", "weighted", None]), st.sampled_from([0, 1, np.nan]))
 def test_label_scores_are_those_of_scikit_learn(data, average, zero_division):
     judge = pytest.importorskip("sklearn.metrics")
@@ -59,7 +59,7 @@ def test_label_scores_are_those_of_scikit_learn(data, average, zero_division):
                 np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(labelled())
 def test_accuracy_and_confusion_matrix_are_those_of_scikit_learn(data):
     judge = pytest.importorskip("sklearn.metrics")
@@ -105,7 +105,7 @@ def test_report_is_that_of_scikit_learn(data):
             assert ours[row] == pytest.approx(theirs[row], nan_ok=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(labelled(max_classes=2), st.booleans())
 def test_binary_scores_are_those_of_scikit_learn(data, positive_first):
     judge = pytest.importorskip("sklearn.metrics")
@@ -122,7 +122,7 @@ def test_binary_scores_are_those_of_scikit_learn(data, positive_first):
             assert getattr(metrics, name)(truth, guess, **given_) == pytest.approx(theirs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 5), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([np.float32, np.float64]))
 def test_probability_scores_are_those_of_scikit_learn(k, seed, weighted, dtype):
     judge = pytest.importorskip("sklearn.metrics")

@@ -24,7 +24,7 @@ def folds_of(splitter, X, y=None):
         return [(train.tolist(), test.tolist()) for train, test in splitter.split(X, y)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 8), st.integers(0, 40), st.booleans(), seeds)
 def test_folds_partition_the_samples(k, extra, shuffle, seed):
     n = k + extra
@@ -36,7 +36,7 @@ def test_folds_partition_the_samples(k, extra, shuffle, seed):
     assert max(sizes) - min(sizes) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(2, 5), st.booleans(), seeds)
 def test_stratified_folds_spread_every_class(k, classes, shuffle, seed):
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def test_stratified_folds_spread_every_class(k, classes, shuffle, seed):
     assert np.ptp(counts.sum(axis=1)) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(2, 5), seeds)
 def test_folds_in_order_are_those_of_scikit_learn(k, classes, seed):
     judge = pytest.importorskip("sklearn.model_selection")
@@ -71,7 +71,7 @@ def test_equal_seeds_give_equal_folds(splitter):
     assert first != folds_of(splitter(4, shuffle=True, random_state=rng[0]), y, y)  # a generator moves on
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 30), seeds, st.booleans())
 def test_split_is_a_partition_with_the_sizes_of_scikit_learn(n, seed, shuffle):
     judge = pytest.importorskip("sklearn.model_selection")

@@ -15,6 +15,8 @@ from tinymm import random
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) < 2:
+        raise ValueError(f"initializers: shape {shape} is not that of a weight: it needs (out, in, ...)")
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
 

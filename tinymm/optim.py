@@ -29,8 +29,11 @@ class Optimizer:
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: no parameters to optimise: pass model.parameters()")
         for i, parameter in enumerate(self.parameters):
-            if not (isinstance(parameter, Tensor) and parameter.requires_grad):
-                raise ValueError(f"{type(self).__name__}: parameter {i} is no Tensor that wants a gradient")
+            if not (isinstance(parameter, Tensor) and parameter.requires_grad and parameter._node is None):
+                raise ValueError(
+                    f"{type(self).__name__}: parameter {i} is no leaf Tensor that wants a gradient: "
+                    "pass a list of them, such as model.parameters()"
+                )
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self._require(lr=lr, weight_decay=weight_decay)
         self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
@@ -283,6 +286,8 @@ class StepLR(Schedule):
     """η = η₀ · γ^⌊t / step_size⌋"""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+        if step_size < 1:
+            raise ValueError(f"StepLR: step_size is {step_size}, but it must be 1 or more")
         super().__init__(optimizer, lambda t: gamma ** (t // step_size))
 
 
@@ -297,6 +302,8 @@ class CosineLR(Schedule):
     """η = η_min + (η₀ − η_min) · (1 + cos(π t / T)) / 2 for t up to T, then η_min. Source: Loshchilov & Hutter 2017."""
 
     def __init__(self, optimizer: Optimizer, total: int, min_lr: float = 0.0):
+        if total < 1:
+            raise ValueError(f"CosineLR: total is {total}, but it must be 1 or more")
         low = min_lr / optimizer.lr if optimizer.lr else 0.0
         super().__init__(
             optimizer, lambda t: low + (1 - low) * (1 + math.cos(math.pi * min(t / total, 1))) / 2

@@ -119,16 +119,14 @@ def cross_validate(
 ) -> CrossValidation:
     """Train and test once per fold and return every fold's scores and the out-of-fold predictions.
 
-    estimator: what makes one model, in either of two forms, so that no fold can see another's weights:
-        called with three arguments, `estimator(X_train, y_train, X_test)`, it trains and returns
-        predictions; called with none (a class, or `lambda: Model(…)`), it makes a fresh object with `fit(X,
-        y)`, `predict(X)`.
-    X, y: N samples and their N classes. Models with several inputs can take X = np.arange(N) and index
-    their own. cv: a number of folds (stratified, in order), a `KFold` or `StratifiedKFold`, or pairs
-    (train, test). scoring: names out of `SCORES`, or a dict name → f(y_true, y_pred); a score may be a
-    number or an array.
-        A score per class is NaN in a fold without samples of that class, and mean and deviation leave it
-        out.
+    estimator: what makes one model, afresh for every fold, in either of two forms:
+        called with three arguments, `estimator(X_train, y_train, X_test)`, it trains and returns predictions;
+        called with none (a class, or `lambda: Model(…)`), it makes an object with `fit(X, y)`, `predict(X)`.
+    X, y: N samples and their classes (N,). A model with several inputs can take X = np.arange(N) and pick from
+        each of them with the indices it is given.
+    cv: a number of folds (stratified, in order), a `KFold` or `StratifiedKFold`, or pairs (train, test).
+    scoring: names out of `SCORES`, or a dict name → f(y_true, y_pred); a score may be a number or an array.
+        A score per class is NaN in a fold without samples of that class; mean and deviation leave it out.
 
     Raises TypeError for an estimator of another form; ValueError for folds that do not test every sample
     exactly once and for predictions that are not one per test sample.

@@ -5,6 +5,7 @@ Every image set follows one convention: `x` is float32 of shape (N, channels, he
 """
 
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,3 +135,76 @@ def fetch_mnist(subset: str = "train", data_home: str | os.PathLike | None = Non
         source="http://yann.lecun.com/exdb/mnist",
         licence="CC BY-SA 3.0",
     )
+
+
+NAMED = {
+    "digits": load_digits,
+    "mnist": lambda: fetch_mnist("train"),
+    "mnist-test": lambda: fetch_mnist("test"),
+}
+
+
+def open_dataset(name: str | os.PathLike) -> Dataset:
+    """Return a data set by name ("digits", "mnist", "mnist-test"), or your own images from a file or folder.
+
+    A `.npz` file holds the arrays `x`, (N, C, H, W) floats in [0, 1], `y`, N whole numbers from 0, and if you like
+    `class_names`. A folder holds one folder of image files per class, named like the class; the images become grey,
+    bright ink on dark ground, 28×28 pixels.
+
+    Raises:
+        FileNotFoundError: neither a known name nor a file. ValueError: the file or folder is not as described.
+    """
+    if str(name) in NAMED:
+        return NAMED[str(name)]()
+    path = Path(name)
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"data: there is no data set or file {str(name)!r}: choose one of {', '.join(NAMED)}, or give a .npz file or "
+            "a folder of images"
+        )
+    return _from_npz(path)
+
+
+def _from_npz(path: Path) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+        x, y = arrays["x"], arrays["y"]
+    except (KeyError, ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
+        raise ValueError(
+            f"data: {path} is no .npz file with the arrays x and y: write it with np.savez(path, x=images, y=labels)"
+        ) from None
+    if "class_names" in arrays:
+        names = tuple(str(n) for n in arrays["class_names"])
+    else:
+        present = np.unique(y)
+        if y.dtype.kind in "iu" and len(present) and (present[0] < 0 or present[-1] >= len(present)):
+            raise ValueError(
+                f"data: the labels in {path} run from {present[0]} to {present[-1]}, but there are {len(present)} different "
+                "ones: number the classes from 0 without gaps, or store their class_names"
+            )
+        names = tuple(str(n) for n in range(len(present)))
+    if x.dtype == np.float64:
+        x = x.astype(np.float32)
+    return Dataset(x, y, names, path.stem, str(path), "as given")
+
+
+def _from_folder(path: Path) -> Dataset:
+    from tinymm.data.image import bright_ink, frame_ink, read_image
+
+    classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes:
+        raise ValueError(
+            f"data: {path} holds no folders: put the images of each class into a folder of its name"
+        )
+    images, labels = [], []
+    for label, name in enumerate(classes):
+        for file in sorted(p for p in (path / name).iterdir() if p.is_file() and not p.name.startswith(".")):
+            image = bright_ink(read_image(file)[None])
+            images.append((image if image.shape[2:] == (28, 28) else frame_ink(image, 28, 4))[0])
+            labels.append(label)
+    if not images:
+        raise ValueError(f"data: the folders in {path} hold no images")
+    return Dataset(np.stack(images), np.array(labels), tuple(classes), path.name, str(path), "as given")

@@ -219,3 +219,29 @@ def _size(operation: str, size: int | tuple[int, int]) -> tuple[int, int]:
     if h < 1 or w < 1:
         raise ValueError(f"{operation}: size {size} must be at least 1")
     return h, w
+
+
+def frame_ink(images: np.ndarray, size: int | tuple[int, int], margin: int = 0) -> np.ndarray:
+    """Cut out the bright ink of images (N, C, H, W), fit it into (h, w) less `margin` on every side, and centre it.
+
+    The proportions stay. Ink is what is brighter than a third of the way from the darkest pixel to the brightest; an
+    image without any comes out empty. The way MNIST's digits were brought to 20×20 in a frame of 28×28 (LeCun et al.
+    1998), but centred by the box instead of the mass.
+    """
+    images = check_batch("frame_ink", images)
+    h, w = _size("frame_ink", size)
+    if 2 * margin >= min(h, w):
+        raise ValueError(f"frame_ink: a margin of {margin} leaves nothing of {h}×{w}: make it smaller")
+    framed = np.zeros((*images.shape[:2], h, w), images.dtype)
+    for image, out in zip(images, framed, strict=True):
+        low, high = image.min(), image.max()
+        ink = (image > low + (high - low) / 3).any(axis=0)
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        if not len(rows):
+            continue
+        cut = image[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] - low
+        scale = min((h - 2 * margin) / cut.shape[1], (w - 2 * margin) / cut.shape[2])
+        inner = [max(round(length * scale), 1) for length in cut.shape[1:]]
+        small = resize(cut[None], (inner[0], inner[1]), "area" if scale < 1 else "bilinear")
+        out[:] = pad_to(small, (h, w))[0]
+    return framed

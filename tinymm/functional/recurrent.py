@@ -145,10 +145,11 @@ def _check(name, gates, x, weight_ih, weight_hh, biases, h0, c0, lengths):
         raise ValueError(f"{name}: x is {x.shape}, but it must have three axes: (samples, steps, features)")
     samples, steps, features = x.shape
     hidden = weight_hh.shape[-1]
+    named = dict(zip(("bias",) if len(biases) == 1 else ("bias_ih", "bias_hh"), biases, strict=True))
     for option, array, shape in (
         ("weight_ih", weight_ih, (gates * hidden, features)),
         ("weight_hh", weight_hh, (gates * hidden, hidden)),
-        *(("bias", bias, (gates * hidden,)) for bias in biases),
+        *((option, bias, (gates * hidden,)) for option, bias in named.items()),
         *(
             (option, state, (samples, hidden))
             for option, state in (("h0", h0), ("c0", c0))
@@ -159,7 +160,7 @@ def _check(name, gates, x, weight_ih, weight_hh, biases, h0, c0, lengths):
             raise ValueError(
                 f"{name}: {option} is {array.shape}, but x {x.shape} and weight_hh {weight_hh.shape} need {shape}"
             )
-    same_dtype(name, x=x, weight_ih=weight_ih, weight_hh=weight_hh, bias=biases[0], h0=h0, c0=c0)
+    same_dtype(name, x=x, weight_ih=weight_ih, weight_hh=weight_hh, **named, h0=h0, c0=c0)
     if lengths is not None:
         lengths = np.asarray(lengths)
         if lengths.shape != (samples,) or lengths.dtype.kind not in "iu":

@@ -37,35 +37,53 @@ def tanh(x):
 
 
 @njit(**OPTIONS)
-def _exp_float32(x):
-    low, high = f32(-104), f32(89)  # e to these is 0 and ∞
-    bounded = x if x > low else low  # NaN too becomes a number, so that n is one
-    bounded = bounded if bounded < high else high
-    n = np.floor(bounded * LOG2_E + f32(0.5))
-    r = bounded - n * LN_2_HIGH - n * LN_2_LOW
+def _reduced(x, low, high):
+    """n and eʳ for x between low and high; outside, and for NaN, those of a bound."""
+    x = x if x > low else low
+    x = x if x < high else high
+    n = np.floor(x * LOG2_E + f32(0.5))
+    r = x - n * LN_2_HIGH - n * LN_2_LOW
     e = f32(1.3814599e-03)
     e = e * r + f32(8.3687169e-03)
     e = e * r + f32(4.1668388e-02)
     e = e * r + f32(1.6666521e-01)
     e = e * r + f32(4.9999993e-01)
-    e = e * (r * r) + r + f32(1)
-    # In two halves, because 2ⁿ itself can be too large or too small for a float32 where eˣ is not.
-    half = i32(n) >> i32(1)
-    rest = i32(n) - half
-    e = e * i32((half + i32(127)) << i32(23)).view(f32) * i32((rest + i32(127)) << i32(23)).view(f32)
+    return i32(n), e * (r * r) + r + f32(1)
+
+
+@njit(**OPTIONS)
+def _power_of_two(n):
+    """2ⁿ for −127 < n < 128, and ∞ for n = 128."""
+    return i32((n + i32(127)) << i32(23)).view(f32)
+
+
+@njit(**OPTIONS)
+def _exp_float32(x):
+    n, e = _reduced(x, f32(-104), f32(89))  # e to these is 0 and ∞
+    half = n >> i32(1)  # 2ⁿ in two halves: alone it can be too large or too small where eˣ is not
+    e = e * _power_of_two(half) * _power_of_two(n - half)
     return x if x != x else e
 
 
+@njit(**OPTIONS)
+def _sigmoid_float32(x):
+    n, e = _reduced(-x, f32(-87), f32(89))  # 1 + e does not notice what is left out
+    s = f32(1) / (f32(1) + e * _power_of_two(n))
+    return x if x != x else s
+
+
+@njit(**OPTIONS)
 def _tanh_float32(x):
     size = abs(x)
-    far = f32(1) - f32(2) / (_exp_float32(f32(2) * size) + f32(1))
+    n, e = _reduced(f32(2) * size, f32(0), f32(20))  # tanh 10 is 1 in float32
+    far = f32(1) - f32(2) / (e * _power_of_two(n) + f32(1))
     t = x * x
     near = f32(1.6437581e-02)
     near = near * t + f32(-5.2671813e-02)
     near = near * t + f32(1.3320725e-01)
     near = near * t + f32(-3.3332947e-01)
     near = near * t * size + size
-    return math.copysign(far if size > f32(0.55) else near, x)
+    return math.copysign(near if not size > f32(0.55) else far, x)  # NaN takes the polynomial, and stays
 
 
 @overload(exp, jit_options=OPTIONS)
@@ -75,10 +93,9 @@ def _exp(x):
 
 @overload(sigmoid, jit_options=OPTIONS)
 def _sigmoid(x):
-    one = f32(1) if x == types.float32 else 1.0
-    return lambda x: one / (one + exp(-x))
+    return (lambda x: _sigmoid_float32(x)) if x == types.float32 else lambda x: 1 / (1 + math.exp(-x))
 
 
 @overload(tanh, jit_options=OPTIONS)
 def _tanh(x):
-    return _tanh_float32 if x == types.float32 else lambda x: math.tanh(x)
+    return (lambda x: _tanh_float32(x)) if x == types.float32 else lambda x: math.tanh(x)

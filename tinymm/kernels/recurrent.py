@@ -23,9 +23,10 @@ from numba import njit
 
 from tinymm.kernels import threads
 from tinymm.kernels.elementary import sigmoid, tanh
-from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b, pack_panel
+from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 
 RNN, LSTM, GRU = 0, 1, 2
+GRAIN = 16
 CHUNK = 256  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 
@@ -156,17 +157,33 @@ def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
 
 def _grain(samples, steps, multiplications):
     """Samples worth a thread: 16 rows keep the matrix product busy, and little work is not shared at all."""
-    return 16 if samples * steps * multiplications > 1_000_000 else samples
+    return GRAIN if samples * steps * multiplications > 1_000_000 else samples
 
 
 # --- cells: one sample, one step; below each its derivative ----------------------------------------------
-# Several short loops over H rather than one: each has few enough arrays to become vector code.
+# Several short loops over H rather than one: each has few enough arrays to become vector code. `one` has the arrays' dtype: an
+# integer 1 would turn float32 into float64.
+
+
+@njit(**OPTIONS)
+def _copy(source, target):  # a loop, because assigning to a slice of an array is slow for a short one
+    for j in range(source.size):
+        target[j] = source[j]
 
 
 @njit(**OPTIONS)
 def _sigmoids(values):
     for j in range(values.size):
         values[j] = sigmoid(values[j])
+
+
+@njit(**OPTIONS)
+def _flush(gradient):
+    """Make 0 of what has vanished: the CPU takes a hundred times as long for numbers below the normal ones."""
+    zero = gradient.dtype.type(0)
+    vanished = gradient.dtype.type(1e-30 if gradient.itemsize == 4 else 1e-300)
+    for j in range(gradient.size):
+        gradient[j] = zero if abs(gradient[j]) < vanished else gradient[j]
 
 
 @njit(**OPTIONS)
@@ -177,8 +194,9 @@ def _rnn_cell(gates, h):
 
 @njit(**OPTIONS)
 def _rnn_cell_backward(h, dh, dgates):
+    one = h.dtype.type(1)
     for j in range(h.size):
-        dgates[j] = dh[j] * (1 - h[j] * h[j])
+        dgates[j] = dh[j] * (one - h[j] * h[j])
         dh[j] = 0
 
 
@@ -198,21 +216,23 @@ def _lstm_cell(gates, h, c):
 
 @njit(**OPTIONS)
 def _lstm_cell_backward(gates, c_before, c, dh, dc, dgates):
+    one = dh.dtype.type(1)
     n = dh.size
+    _flush(dc)
     i, f, g, o = gates[:n], gates[n : 2 * n], gates[2 * n : 3 * n], gates[3 * n :]
     di, df, dg, do = dgates[:n], dgates[n : 2 * n], dgates[2 * n : 3 * n], dgates[3 * n :]
     for j in range(n):
         do[j] = tanh(c[j])
     for j in range(n):
-        dc[j] += dh[j] * o[j] * (1 - do[j] * do[j])
+        dc[j] += dh[j] * o[j] * (one - do[j] * do[j])
     for j in range(n):
-        do[j] *= dh[j] * o[j] * (1 - o[j])
+        do[j] *= dh[j] * o[j] * (one - o[j])
     for j in range(n):
-        di[j] = dc[j] * g[j] * i[j] * (1 - i[j])
+        di[j] = dc[j] * g[j] * i[j] * (one - i[j])
     for j in range(n):
-        df[j] = dc[j] * c_before[j] * f[j] * (1 - f[j])
+        df[j] = dc[j] * c_before[j] * f[j] * (one - f[j])
     for j in range(n):
-        dg[j] = dc[j] * i[j] * (1 - g[j] * g[j])
+        dg[j] = dc[j] * i[j] * (one - g[j] * g[j])
     for j in range(n):
         dc[j] *= f[j]
         dh[j] = 0
@@ -220,26 +240,28 @@ def _lstm_cell_backward(gates, c_before, c, dh, dc, dgates):
 
 @njit(**OPTIONS)
 def _gru_cell(gates, h):
+    one = h.dtype.type(1)
     k = h.size
     _sigmoids(gates[k : 3 * k])
     n, r, z, m = gates[:k], gates[k : 2 * k], gates[2 * k : 3 * k], gates[3 * k :]
     for j in range(k):
         m[j] = tanh(m[j] + r[j] * n[j])
     for j in range(k):
-        h[j] = (1 - z[j]) * m[j] + z[j] * h[j]
+        h[j] = (one - z[j]) * m[j] + z[j] * h[j]
 
 
 @njit(**OPTIONS)
 def _gru_cell_backward(gates, h_before, dh, dgates):
+    one = dh.dtype.type(1)
     k = dh.size
     n, r, z, m = gates[:k], gates[k : 2 * k], gates[2 * k : 3 * k], gates[3 * k :]
     dn, dr, dz, dm = dgates[:k], dgates[k : 2 * k], dgates[2 * k : 3 * k], dgates[3 * k :]
     for j in range(k):
-        dz[j] = dh[j] * (h_before[j] - m[j]) * z[j] * (1 - z[j])
+        dz[j] = dh[j] * (h_before[j] - m[j]) * z[j] * (one - z[j])
     for j in range(k):
-        dm[j] = dh[j] * (1 - z[j]) * (1 - m[j] * m[j])
+        dm[j] = dh[j] * (one - z[j]) * (one - m[j] * m[j])
     for j in range(k):
-        dr[j] = dm[j] * n[j] * r[j] * (1 - r[j])
+        dr[j] = dm[j] * n[j] * r[j] * (one - r[j])
     for j in range(k):
         dn[j] = dm[j] * r[j]
     for j in range(k):
@@ -278,9 +300,9 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
                 _lstm_cell(gates[n], h_n, c[start + n])
             else:
                 _gru_cell(gates[n], h_n)
-            outputs[n, t] = h_n
+            _copy(h_n, outputs[n, t])
             if len(cells):
-                cells[t, start + n] = c[start + n]
+                _copy(c[start + n], cells[t, start + n])
     h[:] = z[:, :hidden]
     for n in range(shard):
         outputs[n, lengths[n] :] = 0
@@ -298,7 +320,7 @@ def _backward(
     chunk = max(1, min(CHUNK // shard, last))
     z = np.ones((chunk, shard, hidden + 1 + features), x.dtype)  # [h 1 x] of each step
     dgates = np.empty((chunk, shard, _width(cell, hidden)), x.dtype)
-    panel = np.empty((chunk * shard, panels_h.shape[2]), x.dtype)
+    panel = np.zeros((chunk * shard, panels_h.shape[2]), x.dtype)
     filled = 0
     for t in range(last - 1, -1, -1):
         for n in range(shard):
@@ -310,10 +332,12 @@ def _backward(
                 h_before[:] = 0
                 z_n[hidden + 1 :] = 0
                 continue
-            h_before[:] = outputs[row, t - 1] if t > 0 else h0[row]
-            z_n[hidden + 1 :] = x[row, t]
+            _copy(outputs[row, t - 1] if t > 0 else h0[row], h_before)
+            _copy(x[row, t], z_n[hidden + 1 :])
             if g_outputs.size:
-                dh_n += g_outputs[row, t]
+                for j in range(hidden):
+                    dh_n[j] += g_outputs[row, t, j]
+            _flush(dh_n)
             if cell == RNN:
                 _rnn_cell_backward(outputs[row, t], dh_n, dgates_n)
             elif cell == LSTM:
@@ -331,10 +355,10 @@ def _backward(
             all_z = z[:filled].reshape((pairs, z.shape[2]))
             all_dgates = dgates[:filled].reshape((pairs, dgates.shape[2]))
             if cell == GRU:
-                _add_product(all_z[:, : hidden + 1], all_dgates[:, :columns], panel, total[: hidden + 1])
-                _add_product(all_z[:, hidden:], all_dgates[:, hidden:], panel, total[hidden + 1 :])
+                _add_product(all_z[:, : hidden + 1], all_dgates, 0, panel, total[: hidden + 1])
+                _add_product(all_z[:, hidden:], all_dgates, hidden, panel, total[hidden + 1 :])
             else:
-                _add_product(all_z, all_dgates, panel, total)
+                _add_product(all_z, all_dgates, 0, panel, total)
             filled = 0
 
 
@@ -345,9 +369,10 @@ def _width(cell, hidden):
 
 
 @njit(**OPTIONS)
-def _add_product(a, b, panel, total):
-    """total += aᵀ b, with memory for one panel of b."""
-    panel, columns = panel[: len(b)], panel.shape[1]
-    for start in range(0, b.shape[1], columns):
-        pack_panel(b, start, panel)
-        multiply_panel(a.T, panel, total[:, start : start + columns], True)
+def _add_product(a, b, first, panel, total):
+    """total += aᵀ b for the columns of b from `first` on, with memory for one panel of b."""
+    panel, columns, at = panel[: len(b)], panel.shape[1], a.T
+    for start in range(0, total.shape[1], columns):
+        for k in range(len(b)):
+            _copy(b[k, first + start : first + start + columns], panel[k])
+        multiply_panel(at, panel, total[:, start : start + columns], True)

@@ -37,7 +37,8 @@ def _vector_shape() -> tuple[int, int, int]:
 
 
 VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
-TILE_BYTES = VECTOR_BYTES * VECTORS
+TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
+FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # for matrices of few rows
 
 
 def width(dtype: np.dtype) -> int:
@@ -45,8 +46,14 @@ def width(dtype: np.dtype) -> int:
     return TILE_BYTES // np.dtype(dtype).itemsize
 
 
-def _emit(context, builder, number, place_a, place_b, depth, place_c, accumulate):
-    """Emit the tile. place_a(i, k), place_b(k) and place_c(i) give pointers to a number, a row and a row."""
+def flat_width(dtype: np.dtype) -> int:
+    """Columns of a flat tile."""
+    return FLAT_VECTORS * VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, accumulate):
+    """Emit a tile. place_a(i, k), place_b(k) and place_c(i) give pointers to a number, a row and a row."""
+    rows, vectors = shape
     kind = context.get_value_type(number)
     lanes = VECTOR_BYTES * 8 // number.bitwidth
     vector = ir.VectorType(kind, lanes)
@@ -56,60 +63,58 @@ def _emit(context, builder, number, place_a, place_b, depth, place_c, accumulate
     )
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
     nothing = ir.Constant(vector, ir.Undefined)
+    align = number.bitwidth // 8
 
     def at(pointer, j):
         moved = builder.gep(pointer, [ir.Constant(index, j * lanes)])
         return builder.bitcast(moved, vector.as_pointer())
 
-    align = number.bitwidth // 8
     before = builder.block
-    head = builder.append_basic_block("tile.head")
-    body = builder.append_basic_block("tile.body")
-    end = builder.append_basic_block("tile.end")
+    head, body, end = (builder.append_basic_block(f"tile.{name}") for name in ("head", "body", "end"))
     builder.branch(head)
 
     builder.position_at_end(head)
     k = builder.phi(index)
     k.add_incoming(ir.Constant(index, 0), before)
-    sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
+    sums = [builder.phi(vector) for _ in range(rows * vectors)]
     for total in sums:
         total.add_incoming(ir.Constant(vector, [0.0] * lanes), before)
     builder.cbranch(builder.icmp_signed("<", k, depth), body, end)
 
     builder.position_at_end(body)
     row_b = place_b(k)
-    columns = [builder.load(at(row_b, j), align=align) for j in range(VECTORS)]
-    for i in range(ROWS):
+    columns = [builder.load(at(row_b, j), align=align) for j in range(vectors)]
+    for i in range(rows):
         value = builder.load(place_a(i, k), align=align)
         first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
         value = builder.shuffle_vector(first, nothing, everywhere)
-        for j in range(VECTORS):
-            total = sums[i * VECTORS + j]
+        for j in range(vectors):
+            total = sums[i * vectors + j]
             total.add_incoming(builder.call(multiply_add, [value, columns[j], total]), body)
     k.add_incoming(builder.add(k, ir.Constant(index, 1)), body)
     builder.branch(head)
 
     builder.position_at_end(end)
-    for i in range(ROWS):
+    for i in range(rows):
         row_c = place_c(i)
-        for j in range(VECTORS):
+        for j in range(vectors):
             place = at(row_c, j)
-            total = sums[i * VECTORS + j]
+            total = sums[i * vectors + j]
             added = builder.fadd(builder.load(place, align=align), total)
             builder.store(builder.select(accumulate, added, total), place, align=align)
 
 
 class _Emitter:
-    """What both tiles share: pointers into arrays, and the row numbers of a tile cut off at the last row."""
+    """What all tiles share: pointers into arrays, and the numbers of rows, which stop at the last row."""
 
     def __init__(self, context, builder, signature, arguments):
         self.context, self.builder = context, builder
         self.signature, self.arguments = signature, arguments
 
-    def pointer(self, argument, start=None):
+    def pointer(self, argument, start):
         array = self.context.make_array(self.signature.args[argument])
         data = array(self.context, self.builder, self.arguments[argument]).data
-        return data if start is None else self.builder.gep(data, [start])
+        return self.builder.gep(data, [start])
 
     def row(self, i, rows):
         here = ir.Constant(rows.type, i)
@@ -117,60 +122,54 @@ class _Emitter:
         return self.builder.select(self.builder.icmp_signed("<", here, rows), here, last)
 
 
-@intrinsic
-def tile_by_tables(
-    typing, a, a_start, a_row, row_start, rows, a_step, b, b_start, b_step, step_start, depth, c, c_start, c_stride,
-    accumulate,
-):  # fmt: skip
-    """C[i, :] (+)= sum over k of A[i, k] B[k, :], with A and B given by tables; C is ROWS x WIDTH, whatever `rows`.
+def _tile_by_tables(shape):
+    def tile(
+        typing, a, a_start, a_row, row_start, rows, a_step, b, b_start, b_step, depth, c, c_start, c_stride,
+        accumulate,
+    ):  # fmt: skip
+        """C[i, :] (+)= the sum over k of A[i, k] B[k, :], with A and B given by tables. Whatever `rows`, C is a whole tile.
 
-    A[i, k] = a[a_start + a_row[row_start + i] + a_step[step_start + k]] and
-    B[k, :] = b[b_start + b_step[step_start + k] :][:WIDTH], for i < rows and k < depth.
-    C[i, :] = c[c_start + i * c_stride :][:WIDTH].
-    """
-    n = types.intp
-    signature = types.void(
-        a, n, a_row, n, n, a_step, b, n, b_step, n, n, c, n, n, types.boolean
-    )  # fmt: skip
+        A[i, k] = a[a_start + a_row[row_start + i] + a_step[k]] for i < rows and k < depth,
+        B[k, :] = b[b_start + b_step[k] :], C[i, :] = c[c_start + i * c_stride :].
+        """
 
-    def emit(context, builder, signature, arguments):
-        emitter = _Emitter(context, builder, signature, arguments)
-        a_start, row_start, rows = arguments[1], arguments[3], arguments[4]
-        b_start, step_start, depth, c_start, c_stride, accumulate = *arguments[7:8], *arguments[9:11], *arguments[12:15]
-        a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(6, b_start)
-        a_row, a_step = emitter.pointer(2, row_start), emitter.pointer(5, step_start)
-        b_step, c_data = emitter.pointer(8, step_start), emitter.pointer(11, c_start)
-        rows_of_a = []
-        for i in range(ROWS):
-            offset = builder.load(builder.gep(a_row, [emitter.row(i, rows)]))
-            rows_of_a.append(builder.gep(a_data, [offset]))
+        def emit(context, builder, signature, arguments):
+            emitter = _Emitter(context, builder, signature, arguments)
+            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = arguments
+            zero = ir.Constant(depth.type, 0)
+            a_data, a_row, a_step = emitter.pointer(0, a_start), emitter.pointer(2, row_start), emitter.pointer(5, zero)
+            b_data, b_step, c_data = emitter.pointer(6, b_start), emitter.pointer(8, zero), emitter.pointer(10, c_start)
+            row_numbers = [emitter.row(i, rows) for i in range(shape[0])]
+            rows_of_a = [builder.gep(a_data, [builder.load(builder.gep(a_row, [i]))]) for i in row_numbers]
+            _emit(
+                context, builder, signature.args[0].dtype, shape,
+                lambda i, k: builder.gep(rows_of_a[i], [builder.load(builder.gep(a_step, [k]))]),
+                lambda k: builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]),
+                depth,
+                lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]),
+                accumulate,
+            )  # fmt: skip
+            return context.get_dummy_value()
 
-        def place_a(i, k):
-            if i == 0:
-                place_a.step = builder.load(builder.gep(a_step, [k]))
-            return builder.gep(rows_of_a[i], [place_a.step])
+        n = types.intp
+        return types.void(a, n, a_row, n, n, a_step, b, n, b_step, n, c, n, n, types.boolean), emit
 
-        _emit(
-            context, builder, signature.args[0].dtype, place_a,
-            lambda k: builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), depth,
-            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]), accumulate,
-        )  # fmt: skip
-        return context.get_dummy_value()
+    return intrinsic(tile)
 
-    return signature, emit
+
+tile_by_tables = _tile_by_tables((ROWS, VECTORS))
+flat_tile_by_tables = _tile_by_tables((FLAT_ROWS, FLAT_VECTORS))
 
 
 @intrinsic
 def tile_by_strides(
     typing, a, a_start, a_row, a_step, rows, b, b_start, b_step, depth, c, c_start, c_stride, accumulate
-):  # fmt: skip
-    """C[i, :] (+)= sum over k of A[i, k] B[k, :] for matrices with constant strides; C is ROWS x WIDTH.
+):
+    """C[i, :] (+)= the sum over k of A[i, k] B[k, :] for matrices with constant strides. C is a whole tile.
 
-    A[i, k] = a[a_start + i * a_row + k * a_step] and B[k, :] = b[b_start + k * b_step :][:WIDTH], for i < rows and
-    k < depth. C[i, :] = c[c_start + i * c_stride :][:WIDTH].
+    A[i, k] = a[a_start + i * a_row + k * a_step] for i < rows and k < depth,
+    B[k, :] = b[b_start + k * b_step :], C[i, :] = c[c_start + i * c_stride :].
     """
-    n = types.intp
-    signature = types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean)
 
     def emit(context, builder, signature, arguments):
         emitter = _Emitter(context, builder, signature, arguments)
@@ -179,33 +178,28 @@ def tile_by_strides(
         c_data = emitter.pointer(9, c_start)
         rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
         _emit(
-            context, builder, signature.args[0].dtype,
+            context, builder, signature.args[0].dtype, (ROWS, VECTORS),
             lambda i, k: builder.gep(rows_of_a[i], [builder.mul(k, a_step)]),
-            lambda k: builder.gep(b_data, [builder.mul(k, b_step)]), depth,
-            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]), accumulate,
+            lambda k: builder.gep(b_data, [builder.mul(k, b_step)]),
+            depth,
+            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]),
+            accumulate,
         )  # fmt: skip
         return context.get_dummy_value()
 
-    return signature, emit
+    n = types.intp
+    return types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean), emit
 
 
 @njit(nogil=True, cache=True)
 def pack_panel(b, start, panel):
     """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column."""
-    depth, columns = b.shape[0], min(b.shape[1] - start, panel.shape[1])
-    if b.strides[0] >= b.strides[1]:
-        for k in range(depth):
-            for j in range(columns):
-                panel[k, j] = b[k, start + j]
-            for j in range(columns, panel.shape[1]):
-                panel[k, j] = 0
-    else:  # b is the transpose of something: walk along its rows
+    columns = min(b.shape[1] - start, panel.shape[1])
+    for k in range(b.shape[0]):
         for j in range(columns):
-            for k in range(depth):
-                panel[k, j] = b[k, start + j]
+            panel[k, j] = b[k, start + j]
         for j in range(columns, panel.shape[1]):
-            for k in range(depth):
-                panel[k, j] = 0
+            panel[k, j] = 0
 
 
 def pack_b(b: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ dark, so that they can be told apart by colour-blind readers and in grey print.
 """
 
 from tinymm.plots.figure import png, save
+from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
 
@@ -21,6 +22,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "folds",
+    "graph",
     "images",
     "learning_curves",
     "png",

@@ -137,11 +137,9 @@ def scores_per_class(
 ) -> "Axes":
     """Precision, recall, F1 or other scores of every class, side by side; whiskers are ± one deviation.
 
-    scores: name → (K,), or (folds, K), of which the mean and the standard deviation (cut off at 0 and 1)
-    are
-        drawn; NaN is left out.
-    Raises ValueError for no scores, scores outside [0, 1] or that differ in K, and a number of names other
-    than K.
+    scores: name → (K,), or (folds, K), of which the mean and the sample standard deviation are drawn (NaN left
+        out, whiskers cut off at 0 and 1).
+    Raises ValueError for no scores, scores outside [0, 1] or that differ in K, and too many or too few names.
     """
     where = "scores_per_class"
     rows = {name: np.atleast_2d(np.asarray(values, dtype=float)) for name, values in scores.items()}

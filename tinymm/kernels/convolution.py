@@ -1,0 +1,299 @@
+"""Convolution of images (N, C, H, W) with filters (O, C/groups, kh, kw), in register tiles straight from the image.
+
+Each image is copied once into a buffer with room for its padding; its patches are never gathered. Output pixel q and filter
+tap k meet at `buffer[places[q] + offsets[k]]`: a matrix given by two tables, which is what the tile takes.
+Two ways lead to the product of that matrix with the filters:
+
+- many filters: tiles of pixels x filters, which are transposed on their way out;
+- few filters, stride 1: tiles of filters x pixels. Counting pixels along the rows of the buffer, q = i * columns + j, puts
+  neighbours side by side for every tap. The last few q of each row are not pixels of the output and are thrown away.
+
+The gradient of the weights is the product with the tables' other side, summed over the pixels. The gradient of the input
+is a convolution of the output's gradient with the filters turned around; with stride s, input pixels of one remainder
+modulo s meet the same taps, so it is s x s small convolutions without gaps.
+Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from tinymm.kernels import threads
+from tinymm.kernels.tile import FLAT_ROWS, ROWS, TILE_BYTES, flat_tile_by_tables, flat_width, tile_by_tables, width
+
+Pair = tuple[int, int]
+
+PIXELS = 256  # output pixels at a time: what belongs to them stays in the first-level cache
+
+
+class Layout(NamedTuple):
+    """A channel in the buffer: `rows` x `columns`, of which pixel (0, 0) of the image is at (top, left)."""
+
+    rows: int
+    columns: int
+    top: int
+    left: int
+
+
+class Target(NamedTuple):
+    """Where results go in the planes of y: `rows` x `columns` of them, from (top, left) on in steps."""
+
+    rows: int
+    columns: int
+    top: int = 0
+    left: int = 0
+    row_step: int = 1
+    column_step: int = 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _fill(buffer, image, layout):
+    """Copy an image (C, H, W) into the buffer. What lies outside it stays as it is: zero."""
+    channels, height, width = image.shape
+    first, last = max(0, -layout.left), min(width, layout.columns - layout.left)
+    for c in range(channels):
+        for r in range(max(0, -layout.top), min(height, layout.rows - layout.top)):
+            start = (c * layout.rows + r + layout.top) * layout.columns + layout.left
+            row, place = image[c, r, first:last], buffer[start + first : start + last]
+            for j in range(place.size):
+                place[j] = row[j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _copy_out(results, pitch, filters, planes, target):
+    """Copy the results (filters, target.rows rows of `pitch` numbers) to where the target says."""
+    for f in range(filters):
+        for i in range(target.rows):
+            row = planes[f, target.top + i * target.row_step, target.left :: target.column_step]
+            source = results[f, i * pitch : i * pitch + target.columns]
+            for j in range(source.size):
+                row[j] = source[j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target):
+    """Convolve images start to stop with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH)."""
+    groups, panels, depth, columns = weight.shape
+    filters, pixels = y.shape[1] // groups, len(places)
+    dense = target.rows * target.columns == y.shape[2] * y.shape[3]
+    group_size = layout.rows * layout.columns * (x.shape[1] // groups)
+    b_step = np.arange(depth) * columns
+    buffer = np.zeros(size, x.dtype)
+    tiles = np.empty((PIXELS + ROWS, columns), x.dtype)
+    results = np.empty((columns, 0 if dense else pixels), x.dtype)
+    for n in range(start, stop):
+        _fill(buffer, x[n], layout)
+        for g in range(groups):
+            for panel in range(panels):
+                first = g * filters + panel * columns
+                some = min(filters - panel * columns, columns)
+                planes = y[n, first : first + some]
+                out = planes.reshape(some, -1) if dense else results
+                for q in range(0, pixels, PIXELS):
+                    block = min(pixels - q, PIXELS)
+                    for i in range(block):
+                        tiles[i] = bias[g, panel]
+                    for i in range(0, block, ROWS):
+                        tile_by_tables(
+                            buffer, g * group_size, places, q + i, min(block - i, ROWS), offsets,
+                            weight, (g * panels + panel) * depth * columns, b_step, depth,
+                            tiles, i * columns, columns, True,
+                        )  # fmt: skip
+                    for f in range(some):
+                        row = out[f, q : q + block]
+                        for i in range(block):
+                            row[i] = tiles[i, f]
+                if not dense:
+                    _copy_out(results, target.columns, some, planes, target)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups):
+    """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile."""
+    filters, depth = weight.shape[0] // groups, weight.shape[1]
+    pixels = target.rows * layout.columns
+    pitch = -(-pixels // step) * step
+    a_row, a_step = np.arange(FLAT_ROWS) * depth, np.arange(depth)
+    group_size = layout.rows * layout.columns * (x.shape[1] // groups)
+    buffer = np.zeros(size, x.dtype)
+    results = np.zeros((FLAT_ROWS, pitch), x.dtype)
+    for n in range(start, stop):
+        _fill(buffer, x[n], layout)
+        for g in range(groups):
+            for o in range(0, filters, FLAT_ROWS):
+                first, some = g * filters + o, min(filters - o, FLAT_ROWS)
+                for f in range(some):
+                    results[f] = bias[first + f]
+                for q in range(0, pixels, step):
+                    flat_tile_by_tables(
+                        weight, first * depth, a_row, 0, some, a_step,
+                        buffer, g * group_size + q, offsets, depth,
+                        results, q, pitch, True,
+                    )  # fmt: skip
+                _copy_out(results, layout.columns, some, y[n, first : first + some], target)
+
+
+def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
+    """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]."""
+    if y.size == 0 or target.rows * target.columns == 0:
+        return
+    filters, depth = weight.shape[0] // groups, weight.shape[1]
+    columns, step = width(x.dtype), flat_width(x.dtype)
+    size = x.shape[1] * layout.rows * layout.columns
+    pitch = target.rows * layout.columns
+    # tiles that each way needs; they cost about the same
+    by_pixels = -(-filters // columns) * -(-target.rows * target.columns // ROWS)
+    by_filters = -(-filters // FLAT_ROWS) * -(-pitch // step)
+    if stride == (1, 1) and by_filters < by_pixels:
+        reach = size - size // groups + int(max(offsets, default=0)) + pitch + step
+        threads.run(
+            _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, np.ascontiguousarray(weight), bias,
+            y, target, groups,
+        )  # fmt: skip
+    else:
+        panels = -(-filters // columns)
+        packed = np.zeros((groups, panels * columns, depth), x.dtype)
+        packed[:, :filters] = weight.reshape(groups, filters, depth)
+        packed = np.ascontiguousarray(packed.reshape(groups, panels, columns, depth).swapaxes(2, 3))
+        biases = np.zeros((groups, panels * columns), x.dtype)
+        biases[:, :filters] = bias.reshape(groups, filters)
+        threads.run(
+            _pixels_by_filters, len(x), x, layout, size, _places(layout, target, stride), offsets, packed,
+            biases.reshape(groups, panels, columns), y, target,
+        )  # fmt: skip
+
+
+def _places(layout: Layout, size, stride: Pair) -> np.ndarray:
+    """Where the first tap finds its pixel for each of (rows, columns) output pixels."""
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    return (rows * stride[0] * layout.columns + columns * stride[1]).ravel()
+
+
+def _offsets(layout: Layout, channels: int, kernel: Pair, dilation: Pair) -> np.ndarray:
+    """How much further on each tap (channel, row, column) of a filter finds its pixel."""
+    c, u, v = np.ogrid[:channels, : kernel[0], : kernel[1]]
+    return ((c * layout.rows + u * dilation[0]) * layout.columns + v * dilation[1]).ravel()
+
+
+def _geometry(x_shape, kernel, stride, padding, dilation) -> tuple[Layout, Pair]:
+    """The layout of a convolution's input, and the rows and columns of its output."""
+    rows, columns = (x_shape[2 + i] + 2 * padding[i] for i in (0, 1))
+    out = [(size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))]
+    return Layout(rows, columns, *padding), (out[0], out[1])
+
+
+def conv2d(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """y[n, o, i, j] = bias[o] + the sum over c, u, v of weight[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]."""
+    filters, channels, *kernel = weight.shape
+    layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
+    y = np.empty((len(x), filters, *out), x.dtype)
+    bias = np.zeros(filters, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    offsets = _offsets(layout, channels, kernel, dilation)
+    filters_by_taps = weight.reshape(filters, -1)
+    _convolve(np.ascontiguousarray(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
+    return y
+
+
+def conv2d_input_gradient(
+    g: np.ndarray,
+    weight: np.ndarray,
+    input_shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
+    filters, channels, *kernel = weight.shape
+    dx = np.empty(input_shape, g.dtype)
+    g = np.ascontiguousarray(g)
+    no_bias = np.zeros(input_shape[1], g.dtype)
+    # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
+    turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
+    for phase in np.ndindex(*stride):
+        (rows, up, height, top), (columns, back, width, left) = (
+            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1)
+        )
+        # The first of these pixels takes row (top + padding) // stride of g from the tap that is 0 rows up; with as
+        # many rows above it as the furthest tap needs, this row comes first in the buffer.
+        most_up, most_back = int(max(up, default=0)), int(max(back, default=0))
+        layout = Layout(
+            height + most_up,
+            width + most_back,
+            most_up - (top + padding[0]) // stride[0],
+            most_back - (left + padding[1]) // stride[1],
+        )
+        o, u, v = np.ogrid[: filters // groups, : len(rows), : len(columns)]
+        offsets = (o * layout.rows + most_up - up[u]) * layout.columns + most_back - back[v]
+        some = turned[..., rows[:, None], columns].reshape(groups * channels, -1)
+        target = Target(height, width, top, left, *stride)
+        _convolve(g, layout, offsets.ravel(), (1, 1), some, no_bias, dx, target, groups)
+    return dx
+
+
+def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Along one axis, for input pixels y with (y + padding) % stride == phase: the taps that meet them, how many rows of
+    the output each tap goes back, how many such pixels there are, and the first."""
+    taps = np.arange(kernel)
+    taps = taps[taps * dilation % stride == phase]
+    first = (phase - padding) % stride
+    return taps, taps * dilation // stride, len(range(first, size, stride)), first
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weight_products(start, stop, total, x, layout, places, offsets, g):
+    """total[group, k, o] += the sum over pixels q of buffer[offsets[k] + places[q]] * g[q, o]."""
+    groups, taps, filters = total.shape
+    some_filters, depth = g.shape[1] // groups, len(offsets)
+    size = layout.rows * layout.columns * x.shape[1]
+    buffer = np.zeros(size, x.dtype)
+    columns = TILE_BYTES // x.itemsize
+    b_step = np.arange(PIXELS) * columns
+    block = np.zeros((PIXELS, columns), x.dtype)
+    for n in range(start, stop):
+        _fill(buffer, x[n], layout)
+        for group in range(groups):
+            for o in range(0, some_filters, columns):
+                first, some = group * some_filters + o, min(some_filters - o, columns)
+                for q in range(0, len(places), PIXELS):
+                    pixels = min(len(places) - q, PIXELS)
+                    for i in range(pixels):
+                        for f in range(some):
+                            block[i, f] = g[n, first + f, q + i]
+                    for k in range(0, depth, ROWS):
+                        tile_by_tables(
+                            buffer, group * (size // groups), offsets, k, min(depth - k, ROWS), places[q:],
+                            block, 0, b_step, pixels,
+                            total, (group * taps + k) * filters + o, filters, True,
+                        )  # fmt: skip
+
+
+def conv2d_weight_gradient(
+    x: np.ndarray,
+    g: np.ndarray,
+    weight_shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """dw[o, c, u, v] = the sum over n, i, j of g[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]."""
+    filters, channels, *kernel = weight_shape
+    layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
+    places, offsets = _places(layout, out, stride), _offsets(layout, channels, kernel, dilation)
+    columns, per_group = width(x.dtype), filters // groups
+    whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
+    total = threads.run_sum(
+        _weight_products, len(x), whole_tiles, x.dtype, np.ascontiguousarray(x), layout, places, offsets,
+        np.ascontiguousarray(g).reshape(len(g), filters, len(places)),
+    )  # fmt: skip
+    return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)
