@@ -35,9 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: nothing was written", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ArithmeticError, KeyError, IndexError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"tinymm {options.command}: {message}", file=sys.stderr)
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
+        print(f"tinymm {options.command}: {error}", file=sys.stderr)
         return 2
 
 

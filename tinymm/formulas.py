@@ -19,7 +19,7 @@ def _pair(value: Pair) -> tuple[int, int]:
 # --- neurons and images ---------------------------------------------------------------------------------
 
 
-def neuron(x: Array, weight: Array, bias: float = 0.0) -> float:
+def neuron(x: Array, weight: Array, bias: Array | float = 0.0) -> Array:
     """One neuron before its activation: f(x) = Σᵢ wᵢ xᵢ + b, x and weight of the same shape.
 
     >>> float(neuron(np.array([1.0, 2.0]), np.array([0.5, -1.0]), 3.0))

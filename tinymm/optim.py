@@ -49,12 +49,19 @@ class Optimizer:
         raise TypeError(f"{type(self).__name__}: define update(theta, g, **state)")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient. ValueError if one has not the shape of its parameter."""
         self.steps += 1
         for parameter, state in zip(self.parameters, self._state, strict=True):
-            if parameter.grad is not None:
-                self.update(parameter.data, parameter.grad.data, **state)
-                parameter.data = parameter.data  # counts as a change in place
+            if parameter.grad is None:
+                continue
+            for name, array in {"gradient": parameter.grad, **state}.items():
+                if array.shape != parameter.shape:
+                    raise ValueError(
+                        f"{type(self).__name__}: a parameter is {parameter.shape}, but its {name} is {array.shape}: "
+                        "make a new optimiser after changing a parameter's shape"
+                    )
+            self.update(parameter.data, parameter.grad.data, **state)
+            parameter.data = parameter.data  # counts as a change in place
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -105,7 +112,7 @@ class SGD(Optimizer):
         self._require(momentum=momentum)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, theta: np.ndarray, g: np.ndarray, velocity: np.ndarray | None = None) -> None:
+    def update(self, theta: np.ndarray, g: np.ndarray, velocity: np.ndarray | None = None) -> None:  # type: ignore[override]
         kernels.optim.sgd(theta, g, velocity, self.lr, self.momentum, self.nesterov, self.weight_decay)
 
 

@@ -35,14 +35,16 @@ from tinymm.validation import CrossValidation, cross_validate
 
 Shape = tuple[int, int, int]
 
-# Each model: how it is made for images of a shape and a number of classes, and how long it usually trains.
-MODELS: dict[str, tuple[Callable[[Shape, int], Module], int]] = {
-    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 12),
-    "cnn": (CNN, 20),
-    "rnn": (RowRNN, 20),
+# Each model: how it is made for images of a shape and a number of classes, how many epochs it usually trains, and by
+# how much its learning rate usually differs from the optimiser's.
+MODELS: dict[str, tuple[Callable[[Shape, int], Module], int, float]] = {
+    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 15, 1),
+    "cnn": (CNN, 20, 1),
+    "rnn": (RowRNN, 20, 1),
     "logistic": (
         lambda shape, classes: LogisticRegression(int(np.prod(shape)), classes, multinomial=True),
         40,
+        10,
     ),
 }
 
@@ -83,7 +85,7 @@ class Recipe:
     lr: float | None = None
     schedule: str = "cosine"
     epochs: int | None = None
-    batch_size: int = 64
+    batch_size: int = 32
     folds: int = 5
     augment: bool | None = None
     max_grad_norm: float = 1.0
@@ -111,7 +113,7 @@ class Recipe:
         """The recipe with every None replaced by the value that will be used."""
         values = asdict(self)
         values["epochs"] = self.epochs or MODELS[self.model][1]
-        values["lr"] = self.lr or OPTIMIZERS[self.optimizer][1]
+        values["lr"] = self.lr or OPTIMIZERS[self.optimizer][1] * MODELS[self.model][2]
         values["augment"] = self.model == "cnn" if self.augment is None else self.augment
         return Recipe(**values)
 

@@ -31,7 +31,12 @@ def problems(draw):
         return rng.standard_normal(shape).astype(dtype)
 
     x = array(draw(st.integers(0, 3)), groups * channels, *size)
-    return x, array(groups * filters, channels, *kernel), array(groups * filters), (stride, padding, dilation, groups)
+    return (
+        x,
+        array(groups * filters, channels, *kernel),
+        array(groups * filters),
+        (stride, padding, dilation, groups),
+    )
 
 
 def assert_close(got, expected):
@@ -44,8 +49,12 @@ def assert_close(got, expected):
 @given(problems())
 def test_conv2d_equals_the_formula(problem):
     x, weight, bias, options = problem
-    assert_close(convolution.conv2d(x, weight, bias, *options), formulas.convolution(x, weight, bias, *options))
-    assert_close(convolution.conv2d(x, weight, None, *options), formulas.convolution(x, weight, None, *options))
+    assert_close(
+        convolution.conv2d(x, weight, bias, *options), formulas.convolution(x, weight, bias, *options)
+    )
+    assert_close(
+        convolution.conv2d(x, weight, None, *options), formulas.convolution(x, weight, None, *options)
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,7 +100,10 @@ def test_sizes_of_common_models(shape, filters):
 
 def test_views_with_gaps_and_negative_strides():
     rng = np.random.default_rng(0)
-    x, weight = rng.standard_normal((4, 6, 12, 9))[::-2, :, ::-1, ::2], rng.standard_normal((3, 3, 6, 8)).T[::2]
+    x, weight = (
+        rng.standard_normal((4, 6, 12, 9))[::-2, :, ::-1, ::2],
+        rng.standard_normal((3, 3, 6, 8)).T[::2],
+    )
     assert_close(convolution.conv2d(x, weight[:, ::2][:, [0, 1, 0, 1, 0, 1][: 2]].repeat(3, 1), None, *PLAIN),
                  formulas.convolution(x, weight[:, ::2][:, [0, 1]].repeat(3, 1)))  # fmt: skip
 
@@ -111,7 +123,10 @@ def test_nan_stays_where_the_filter_sees_it():
 
 def test_same_bits_with_any_number_of_threads():
     rng = np.random.default_rng(0)
-    x, weight = rng.standard_normal((13, 3, 10, 11)).astype("f"), rng.standard_normal((20, 3, 3, 3)).astype("f")
+    x, weight = (
+        rng.standard_normal((13, 3, 10, 11)).astype("f"),
+        rng.standard_normal((20, 3, 3, 3)).astype("f"),
+    )
     before = threads.get_num_threads()
     try:
         results = set()

@@ -142,6 +142,9 @@ def test_set_num_threads_refuses(count):
 def test_number_of_threads_from_the_environment(asked, expected):
     code = "from tinymm.kernels import threads; print(threads.get_num_threads())"
     result = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"TINYMM_NUM_THREADS": asked}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env=os.environ | {"TINYMM_NUM_THREADS": asked},
+        capture_output=True,
+        text=True,
     )
     assert expected in result.stdout + result.stderr

@@ -15,7 +15,12 @@ LAYERS = [
     ("Linear", (5, 3), {}, (2, 4, 5)),
     ("Linear", (5, 3), {"bias": False}, (5,)),
     ("Conv2d", (3, 4, 3), {}, (2, 3, 6, 5)),
-    ("Conv2d", (4, 6, (3, 2)), {"stride": (2, 1), "padding": (1, 2), "dilation": 2, "groups": 2}, (2, 4, 8, 7)),
+    (
+        "Conv2d",
+        (4, 6, (3, 2)),
+        {"stride": (2, 1), "padding": (1, 2), "dilation": 2, "groups": 2},
+        (2, 4, 8, 7),
+    ),
     ("Conv2d", (2, 3, 1), {"bias": False}, (1, 2, 4, 4)),
     ("Conv1d", (3, 4, 3), {}, (2, 3, 9)),
     ("Conv1d", (4, 2, 2), {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False}, (2, 4, 9)),
@@ -167,7 +172,11 @@ def ones(*shape):
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: nn.Linear(2, 3)(ones(4, 5)), ValueError, r"linear: weight \(3, 2\) needs 2 features.*\(4, 5\)"),
+        (
+            lambda: nn.Linear(2, 3)(ones(4, 5)),
+            ValueError,
+            r"linear: weight \(3, 2\) needs 2 features.*\(4, 5\)",
+        ),
         (lambda: nn.LogisticRegression(3, 1), ValueError, "LogisticRegression: 1 classes.*at least 2"),
         (lambda: nn.LogisticRegression(3)(ones(2, 4)), ValueError, "linear: .*needs 3 features"),
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "Conv2d: 3 input and 4 output.*2 groups"),
@@ -355,7 +364,5 @@ def test_a_layer_is_its_function():
     """The options of a layer reach its function."""
     x = tm.Tensor(np.random.default_rng(0).normal(size=(2, 2, 6, 6)).astype(np.float32))
     conv = nn.Conv2d(2, 4, 3, stride=2, padding=1)
-    np.testing.assert_array_equal(
-        conv(x).data, F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).data
-    )
+    np.testing.assert_array_equal(conv(x).data, F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1).data)
     np.testing.assert_array_equal(nn.MaxPool2d(3, 1)(x).data, F.max_pool2d(x, 3, 1).data)

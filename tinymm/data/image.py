@@ -224,7 +224,7 @@ def _size(operation: str, size: int | tuple[int, int]) -> tuple[int, int]:
 def frame_ink(images: np.ndarray, size: int | tuple[int, int], margin: int = 0) -> np.ndarray:
     """Cut out the bright ink of images (N, C, H, W), fit it into (h, w) less `margin` on every side, and centre it.
 
-    The proportions stay. Ink is what is brighter than a third of the way from the darkest pixel to the brightest; an
+    The proportions stay. Ink is what is brighter than a sixth of the way from the darkest pixel to the brightest; an
     image without any comes out empty. The way MNIST's digits were brought to 20×20 in a frame of 28×28 (LeCun et al.
     1998), but centred by the box instead of the mass.
     """
@@ -235,7 +235,7 @@ def frame_ink(images: np.ndarray, size: int | tuple[int, int], margin: int = 0) 
     framed = np.zeros((*images.shape[:2], h, w), images.dtype)
     for image, out in zip(images, framed, strict=True):
         low, high = image.min(), image.max()
-        ink = (image > low + (high - low) / 3).any(axis=0)
+        ink = (image > low + (high - low) / 6).any(axis=0)
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
         if not len(rows):
             continue

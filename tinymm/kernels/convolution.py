@@ -20,11 +20,21 @@ import numpy as np
 from numba import njit
 
 from tinymm.kernels import threads
-from tinymm.kernels.tile import FLAT_ROWS, ROWS, TILE_BYTES, flat_tile_by_tables, flat_width, tile_by_tables, width
+from tinymm.kernels.tile import (
+    FLAT_ROWS,
+    ROWS,
+    TILE_BYTES,
+    flat_tile_by_tables,
+    flat_width,
+    tile_by_tables,
+    width,
+)
 
 Pair = tuple[int, int]
 
-PIXELS = 256  # output pixels at a time: what belongs to them stays in the first-level cache
+FEW = 8
+DEPTH = 128
+PIXELS = 128  # output pixels at a time: what belongs to them stays in the first-level cache
 
 
 class Layout(NamedTuple):
@@ -55,9 +65,14 @@ def _fill(buffer, image, layout):
     for c in range(channels):
         for r in range(max(0, -layout.top), min(height, layout.rows - layout.top)):
             start = (c * layout.rows + r + layout.top) * layout.columns + layout.left
-            row, place = image[c, r, first:last], buffer[start + first : start + last]
-            for j in range(place.size):
-                place[j] = row[j]
+            for j in range(first, last):
+                buffer[np.uintp(start + j)] = image[c, r, np.uintp(j)]
+
+
+@njit(nogil=True, cache=True)
+def _lies_so(x, layout):
+    """Whether the image itself can serve as the buffer."""
+    return x.shape[2] == layout.rows and x.shape[3] == layout.columns and layout.top == layout.left == 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -65,10 +80,14 @@ def _copy_out(results, pitch, filters, planes, target):
     """Copy the results (filters, target.rows rows of `pitch` numbers) to where the target says."""
     for f in range(filters):
         for i in range(target.rows):
-            row = planes[f, target.top + i * target.row_step, target.left :: target.column_step]
-            source = results[f, i * pitch : i * pitch + target.columns]
-            for j in range(source.size):
-                row[j] = source[j]
+            row = planes[f, target.top + i * target.row_step]
+            first = i * pitch
+            if target.column_step == 1:
+                for j in range(target.columns):
+                    row[np.uintp(target.left + j)] = results[f, np.uintp(first + j)]
+            else:
+                for j in range(target.columns):
+                    row[target.left + j * target.column_step] = results[f, first + j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -79,12 +98,15 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
     dense = target.rows * target.columns == y.shape[2] * y.shape[3]
     group_size = layout.rows * layout.columns * (x.shape[1] // groups)
     b_step = np.arange(depth) * columns
-    buffer = np.zeros(size, x.dtype)
+    direct = _lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     tiles = np.empty((PIXELS + ROWS, columns), x.dtype)
     results = np.empty((columns, 0 if dense else pixels), x.dtype)
     for n in range(start, stop):
-        _fill(buffer, x[n], layout)
+        if not direct:
+            _fill(buffer, x[n], layout)
         for g in range(groups):
+            image = (n if direct else 0) * size + g * group_size
             for panel in range(panels):
                 first = g * filters + panel * columns
                 some = min(filters - panel * columns, columns)
@@ -93,17 +115,18 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
                 for q in range(0, pixels, PIXELS):
                     block = min(pixels - q, PIXELS)
                     for i in range(block):
-                        tiles[i] = bias[g, panel]
-                    for i in range(0, block, ROWS):
-                        tile_by_tables(
-                            buffer, g * group_size, places, q + i, min(block - i, ROWS), offsets,
-                            weight, (g * panels + panel) * depth * columns, b_step, depth,
-                            tiles, i * columns, columns, True,
-                        )  # fmt: skip
+                        for f in range(columns):
+                            tiles[i, f] = bias[g, panel, f]
+                    for k in range(0, depth, DEPTH):
+                        for i in range(0, block, ROWS):
+                            tile_by_tables(
+                                buffer, image, places, q + i, min(block - i, ROWS), offsets[k:],
+                                weight, (g * panels + panel) * depth * columns, b_step[k:], min(depth - k, DEPTH),
+                                tiles, i * columns, columns, True,
+                            )  # fmt: skip
                     for f in range(some):
-                        row = out[f, q : q + block]
                         for i in range(block):
-                            row[i] = tiles[i, f]
+                            out[f, np.uintp(q + i)] = tiles[i, f]
                 if not dense:
                     _copy_out(results, target.columns, some, planes, target)
 
@@ -132,6 +155,11 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
                         results, q, pitch, True,
                     )  # fmt: skip
                 _copy_out(results, layout.columns, some, y[n, first : first + some], target)
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The array, or a copy, as the kernels are compiled for: contiguous and writeable."""
+    return np.require(array, requirements=("C", "W"))
 
 
 def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
@@ -179,7 +207,9 @@ def _offsets(layout: Layout, channels: int, kernel: Pair, dilation: Pair) -> np.
 def _geometry(x_shape, kernel, stride, padding, dilation) -> tuple[Layout, Pair]:
     """The layout of a convolution's input, and the rows and columns of its output."""
     rows, columns = (x_shape[2 + i] + 2 * padding[i] for i in (0, 1))
-    out = [(size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))]
+    out = [
+        (size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))
+    ]
     return Layout(rows, columns, *padding), (out[0], out[1])
 
 
@@ -199,7 +229,7 @@ def conv2d(
     bias = np.zeros(filters, x.dtype) if bias is None else np.ascontiguousarray(bias)
     offsets = _offsets(layout, channels, kernel, dilation)
     filters_by_taps = weight.reshape(filters, -1)
-    _convolve(np.ascontiguousarray(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
+    _convolve(_plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
     return y
 
 
@@ -215,13 +245,14 @@ def conv2d_input_gradient(
     """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
     filters, channels, *kernel = weight.shape
     dx = np.empty(input_shape, g.dtype)
-    g = np.ascontiguousarray(g)
+    g = _plain(g)
     no_bias = np.zeros(input_shape[1], g.dtype)
     # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
     turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
     for phase in np.ndindex(*stride):
         (rows, up, height, top), (columns, back, width, left) = (
-            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1)
+            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i])
+            for i in (0, 1)
         )
         # The first of these pixels takes row (top + padding) // stride of g from the tap that is 0 rows up; with as
         # many rows above it as the furthest tap needs, this row comes first in the buffer.
@@ -250,28 +281,43 @@ def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _turn(g, block):
+    """block[q, o] = g[o, q], for a few rows at a time: more would push each other out of the cache."""
+    filters, pixels = g.shape
+    whole = filters - filters % FEW
+    for f in range(0, whole, FEW):
+        for q in range(pixels):
+            for o in range(FEW):
+                block[q, np.uintp(f + o)] = g[np.uintp(f + o), q]
+    for q in range(pixels):
+        for f in range(whole, filters):
+            block[q, f] = g[f, q]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _weight_products(start, stop, total, x, layout, places, offsets, g):
     """total[group, k, o] += the sum over pixels q of buffer[offsets[k] + places[q]] * g[q, o]."""
     groups, taps, filters = total.shape
     some_filters, depth = g.shape[1] // groups, len(offsets)
     size = layout.rows * layout.columns * x.shape[1]
-    buffer = np.zeros(size, x.dtype)
+    direct = _lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     columns = TILE_BYTES // x.itemsize
     b_step = np.arange(PIXELS) * columns
     block = np.zeros((PIXELS, columns), x.dtype)
     for n in range(start, stop):
-        _fill(buffer, x[n], layout)
+        if not direct:
+            _fill(buffer, x[n], layout)
         for group in range(groups):
+            image = (n if direct else 0) * size + group * (size // groups)
             for o in range(0, some_filters, columns):
                 first, some = group * some_filters + o, min(some_filters - o, columns)
                 for q in range(0, len(places), PIXELS):
                     pixels = min(len(places) - q, PIXELS)
-                    for i in range(pixels):
-                        for f in range(some):
-                            block[i, f] = g[n, first + f, q + i]
+                    _turn(g[n, first : first + some, q : q + pixels], block)
                     for k in range(0, depth, ROWS):
                         tile_by_tables(
-                            buffer, group * (size // groups), offsets, k, min(depth - k, ROWS), places[q:],
+                            buffer, image, offsets, k, min(depth - k, ROWS), places[q:],
                             block, 0, b_step, pixels,
                             total, (group * taps + k) * filters + o, filters, True,
                         )  # fmt: skip
@@ -293,7 +339,7 @@ def conv2d_weight_gradient(
     columns, per_group = width(x.dtype), filters // groups
     whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
     total = threads.run_sum(
-        _weight_products, len(x), whole_tiles, x.dtype, np.ascontiguousarray(x), layout, places, offsets,
-        np.ascontiguousarray(g).reshape(len(g), filters, len(places)),
+        _weight_products, len(x), whole_tiles, x.dtype, _plain(x), layout, places, offsets,
+        _plain(g).reshape(len(g), filters, len(places)),
     )  # fmt: skip
     return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)

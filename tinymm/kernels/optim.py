@@ -17,7 +17,7 @@ from numba import njit
 from tinymm.kernels import threads
 
 GRAIN = 32768  # parameters worth a thread
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def sgd(
@@ -172,7 +172,13 @@ def _adagrad(start, stop, gradient, theta, total, numbers):
 @njit(**OPTIONS)
 def _rmsprop(start, stop, gradient, theta, square, velocity, mean, numbers):
     part = slice(start, stop)
-    gradient, theta, square, velocity, mean = gradient[part], theta[part], square[part], velocity[part], mean[part]
+    gradient, theta, square, velocity, mean = (
+        gradient[part],
+        theta[part],
+        square[part],
+        velocity[part],
+        mean[part],
+    )
     lr, alpha, one_minus_alpha, eps = numbers[0], numbers[1], numbers[2], numbers[3]
     mu, decay = numbers[4], numbers[5]
     centered, with_momentum = mean.size > 0, velocity.size > 0

@@ -6,6 +6,7 @@ A NaN or +∞ in a row makes the whole row NaN, as the formula does in NumPy.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -14,7 +15,7 @@ from tinymm.kernels import threads
 from tinymm.kernels.elementary import exp
 
 GRAIN = 8192  # elements worth a thread
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 
 
 def softmax(x: np.ndarray) -> np.ndarray:

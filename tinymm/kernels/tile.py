@@ -135,10 +135,20 @@ def _tile_by_tables(shape):
 
         def emit(context, builder, signature, arguments):
             emitter = _Emitter(context, builder, signature, arguments)
-            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = arguments
+            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = (
+                arguments
+            )
             zero = ir.Constant(depth.type, 0)
-            a_data, a_row, a_step = emitter.pointer(0, a_start), emitter.pointer(2, row_start), emitter.pointer(5, zero)
-            b_data, b_step, c_data = emitter.pointer(6, b_start), emitter.pointer(8, zero), emitter.pointer(10, c_start)
+            a_data, a_row, a_step = (
+                emitter.pointer(0, a_start),
+                emitter.pointer(2, row_start),
+                emitter.pointer(5, zero),
+            )
+            b_data, b_step, c_data = (
+                emitter.pointer(6, b_start),
+                emitter.pointer(8, zero),
+                emitter.pointer(10, c_start),
+            )
             row_numbers = [emitter.row(i, rows) for i in range(shape[0])]
             rows_of_a = [builder.gep(a_data, [builder.load(builder.gep(a_row, [i]))]) for i in row_numbers]
             _emit(
@@ -173,7 +183,9 @@ def tile_by_strides(
 
     def emit(context, builder, signature, arguments):
         emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = arguments
+        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = (
+            arguments
+        )
         a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(5, b_start)
         c_data = emitter.pointer(9, c_start)
         rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
@@ -226,17 +238,32 @@ def multiply_packed(a, panels, out, accumulate):
 def multiply_panel(a, panel, out, accumulate):
     """The same for one panel (K, WIDTH) and the columns of out, at most WIDTH, that belong to it."""
     size = a.itemsize
-    a_row, a_step, c_stride = a.strides[0] // size, a.strides[1] // size, out.strides[0] // size
+    a_row, a_step = a.strides[0] // size, a.strides[1] // size
+    b_step, c_stride = panel.strides[0] // size, out.strides[0] // size
     depth, columns = panel.shape
     for i in range(0, out.shape[0], ROWS):
         rows = min(out.shape[0] - i, ROWS)
         if rows == ROWS and out.shape[1] == columns:
             tile_by_strides(
-                a, i * a_row, a_row, a_step, ROWS, panel, 0, columns, depth, out, i * c_stride, c_stride, accumulate
+                a,
+                i * a_row,
+                a_row,
+                a_step,
+                ROWS,
+                panel,
+                0,
+                b_step,
+                depth,
+                out,
+                i * c_stride,
+                c_stride,
+                accumulate,
             )
         else:
             edge = np.empty((ROWS, columns), panel.dtype)
-            tile_by_strides(a, i * a_row, a_row, a_step, rows, panel, 0, columns, depth, edge, 0, columns, False)
+            tile_by_strides(
+                a, i * a_row, a_row, a_step, rows, panel, 0, b_step, depth, edge, 0, columns, False
+            )
             for r in range(rows):
                 for j in range(out.shape[1]):
                     out[i + r, j] = out[i + r, j] + edge[r, j] if accumulate else edge[r, j]

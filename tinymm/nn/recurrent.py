@@ -16,7 +16,7 @@ class _Recurrent(Module):
     """The parameters that the recurrent layers share; all begin as U(−1/√H, 1/√H)."""
 
     gates = 1
-    biases = ("bias",)
+    biases: tuple[str, ...] = ("bias",)
 
     def __init__(self, input_size: int, hidden_size: int):
         rows = self.gates * hidden_size

@@ -13,7 +13,7 @@ import numpy as np
 
 Point = tuple[float, float]
 
-SWEEPS = 24  # rarely does anything change after ten
+SWEEPS, MOVES = 24, 100  # for the order, for the positions
 TRUNK, BRANCH = 16.0, 1.0  # how much an edge wants to be upright: from a computed box, from a source
 
 
@@ -26,14 +26,14 @@ class Layout(NamedTuple):
 
 
 def layout(
-    sizes: Sequence[Point], edges: Sequence[tuple[int, int]], gap: float = 0.3, rise: float = 0.5
+    sizes: Sequence[Point], edges: Sequence[tuple[int, int]], gap: float = 0.3, rise: float = 0.6
 ) -> Layout:
     """Place boxes of these sizes (width, height) so that every edge (from, to) leads down, y growing upwards.
 
     `gap` is the least distance between boxes of a row, `rise` that between rows. The graph has no cycles.
 
-    >>> layout([(1, 1), (1, 1), (1, 1)], [(0, 1), (0, 1), (1, 2)]).centres
-    [(0.5, 3.5), (0.5, 2.0), (0.5, 0.5)]
+    >>> layout([(1, 1), (1, 1), (1, 1)], [(0, 1), (0, 1), (1, 2)], rise=1).centres
+    [(0.5, 4.5), (0.5, 2.5), (0.5, 0.5)]
     """
     rank = _ranks(len(sizes), edges)
     widths = [width for width, _ in sizes]
@@ -45,8 +45,8 @@ def layout(
         rank += range(rank[a] - 1, rank[b], -1)
         widths += [0.0] * len(chain)
         chains.append(chain)
-        strength = BRANCH if a in sources else TRUNK
-        steps += [(above, below, strength) for above, below in pairwise([a, *chain, b])]
+        ends = BRANCH if a in sources else TRUNK
+        steps += [(c, d, ends if c == a or d == b else TRUNK) for c, d in pairwise([a, *chain, b])]
 
     rows = _order(rank, steps)
     x = _positions(rows, widths, steps, gap)
@@ -59,7 +59,9 @@ def layout(
     ]
     right = max(x[i] + widths[i] / 2 for i in range(len(widths)))
     centres = [(x[i], float(middle[rank[i]])) for i in range(len(sizes))]
-    return Layout(centres, [[(a, float(b)) for a, b in r] for r in routes], (right, float(bottoms[-1] - rise)))
+    return Layout(
+        centres, [[(a, float(b)) for a, b in r] for r in routes], (right, float(bottoms[-1] - rise))
+    )
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
@@ -96,7 +98,7 @@ def _order(rank: list[int], steps: list[tuple[int, int, float]]) -> list[list[in
         rows = [list(row) for row in rows]
         for row in rows if sweep % 2 else reversed(rows):
             place = {i: p for r in rows for p, i in enumerate(r)}
-            row.sort(key=lambda i: np.mean([place[j] for j in neighbours[i]] or [place[i]]))  # noqa: B023
+            row.sort(key=lambda i: np.mean([place[j] for j in neighbours[i]] or [place[i]]))
         if (crossings := _crossings(rows, steps)) < fewest:
             best, fewest = rows, crossings
     return best
@@ -124,8 +126,9 @@ def _positions(
         spaces = [(widths[i] + widths[j]) / 2 + gap for i, j in pairwise(row)]
         offsets.append(np.concatenate([[0.0], np.cumsum(spaces)]))
         x[row] = offsets[-1] - offsets[-1][-1] / 2
-    for sweep in range(SWEEPS):
-        for row, offset in zip(rows[:: 1 - 2 * (sweep % 2)], offsets[:: 1 - 2 * (sweep % 2)], strict=True):
+    for move in range(MOVES):
+        way = 1 - 2 * (move % 2)  # up and down in turn
+        for row, offset in zip(rows[::way], offsets[::way], strict=True):
             weights = np.array([sum(s for _, s in pull[i]) or 1.0 for i in row])
             wished = np.array([sum(s * x[j] for j, s in pull[i]) for i in row]) / weights
             x[row] = offset + _rising(wished - offset, weights)
