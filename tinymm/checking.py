@@ -80,7 +80,7 @@ def gradcheck(
     for i in checked:
         arrays[i] = arrays[i].astype(np.float64, copy=False)  # keeps strides if it is float64 already
 
-    tensors = [Tensor(a, requires_grad=True) if i in checked else a for i, a in enumerate(arrays)]
+    tensors: list[Any] = [Tensor(a, requires_grad=True) if i in checked else a for i, a in enumerate(arrays)]
     outputs = _as_tuple(fn(*tensors))
     random = np.random.default_rng(0)
     weights = [random.uniform(0.5, 1.5, y.shape) for y in outputs]

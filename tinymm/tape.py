@@ -401,11 +401,12 @@ def sweep(
     order = sorted(nodes, key=lambda node: node.order)
 
     wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
-    if wanted is not None:
+    if wanted is not None:  # keep the nodes from which a target can be reached
         useful: set[Any] = {key for key, _ in wanted}
-        order = [
-            n for n in order if n in useful or (any(p[1] in useful for p in n.parents) and not useful.add(n))
-        ]
+        for node in order:
+            if any(parent[1] in useful for parent in node.parents):
+                useful.add(node)
+        order = [node for node in order if node in useful]
 
     gradients: dict[tuple[Any, int], Any] = {}
 

@@ -134,7 +134,7 @@ def test_child_of_a_fork_makes_its_own_helpers():
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "2"])
 def test_set_num_threads_refuses(count):
-    with pytest.raises(ValueError, match="set_num_threads: got .* try 1"):
+    with pytest.raises(ValueError, match=r"set_num_threads: got .* try 1"):
         threads.set_num_threads(count)
 
 

@@ -9,6 +9,22 @@ from tinymm.functional.convolution import pair
 from tinymm.tape import operation, plain_operation
 
 
+@operation()
+def _unpool(g, indices, shape):
+    """Each gradient back to the pixel that was the maximum."""
+    return kernels.pooling.max_unpool2d(g, indices, shape)
+
+
+@operation()
+def _take_pooled(x, indices):
+    """The pixels that were the maxima."""
+    return kernels.pooling.take_pooled(x, indices)
+
+
+_unpool.gradient(g=lambda gg, indices: _take_pooled(gg, indices))
+_take_pooled.gradient(x=lambda g, indices, x_shape: _unpool(g, indices, x_shape))
+
+
 @operation(saves=True)
 def _max_pool2d(x, window, stride, padding):
     """y[n, c, i, j] = max over the window of x at (i·s − p, j·s − p); keeps where each maximum was."""
@@ -19,32 +35,9 @@ _max_pool2d.gradient(x=lambda g, saved, x_shape: _unpool(g, saved, x_shape))
 
 
 @operation()
-def _unpool(g, indices, shape):
-    """Each gradient back to the pixel that was the maximum."""
-    return kernels.pooling.max_unpool2d(g, indices, shape)
-
-
-_unpool.gradient(g=lambda gg, indices: _take_pooled(gg, indices))
-
-
-@operation()
-def _take_pooled(x, indices):
-    """The pixels that were the maxima."""
-    return kernels.pooling.take_pooled(x, indices)
-
-
-_take_pooled.gradient(x=lambda g, indices, x_shape: _unpool(g, indices, x_shape))
-
-
-@operation()
 def _avg_pool2d(x, window, stride, padding):
     """y[n, c, i, j] = the mean over the window of x at (i·s − p, j·s − p)."""
     return kernels.pooling.avg_pool2d(x, window, stride, padding)
-
-
-_avg_pool2d.gradient(
-    x=lambda g, x_shape, window, stride, padding: _avg_pool2d_gradient(g, x_shape, window, stride, padding)
-)
 
 
 @operation()
@@ -53,6 +46,9 @@ def _avg_pool2d_gradient(g, shape, window, stride, padding):
     return kernels.pooling.avg_pool2d_gradient(g, shape, window, stride, padding)
 
 
+_avg_pool2d.gradient(
+    x=lambda g, x_shape, window, stride, padding: _avg_pool2d_gradient(g, x_shape, window, stride, padding)
+)
 _avg_pool2d_gradient.gradient(g=lambda gg, window, stride, padding: _avg_pool2d(gg, window, stride, padding))
 
 

@@ -19,7 +19,9 @@ def reshape(x, shape):
     try:
         return np.reshape(x, shape)
     except ValueError:
-        raise ValueError(f"reshape: {x.size} elements of shape {x.shape} do not fit shape {shape}") from None
+        raise ValueError(
+            f"reshape: {np.size(x)} elements of shape {np.shape(x)} do not fit shape {shape}"
+        ) from None
 
 
 reshape.gradient(x=lambda g, x_shape: np.reshape(g, x_shape))
@@ -109,9 +111,7 @@ def roll(x, shift, axis=None):
     return np.roll(x, shift, axis)
 
 
-roll.gradient(
-    x=lambda g, shift, axis: np.roll(g, tuple(-np.atleast_1d(shift)) if axis is not None else -shift, axis)
-)
+roll.gradient(x=lambda g, shift, axis: np.roll(g, tuple(-np.atleast_1d(shift)), axis))
 
 
 @operation()
@@ -179,18 +179,9 @@ pad.gradient(
 )
 
 
-@operation(view=True)
-def getitem(x, index):
-    """x[index]: slices, integers, None, Ellipsis, integer arrays, boolean masks. Repeated elements add up."""
-    return x[index]
-
-
-getitem.gradient(x=lambda g, index, x_shape: scatter(g, index, x_shape))
-
-
 @operation()
 def scatter(values, index, shape):
-    """Zeros of `shape` with `values` added at `index`: the way back of `getitem`."""
+    """Zeros of `shape` with `values` added at `index`: what `x[index]` picked goes back to its place."""
     out = np.zeros(shape, dtype=values.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, np.ndarray | list) and np.asarray(part).dtype != bool for part in parts):
@@ -201,6 +192,15 @@ def scatter(values, index, shape):
 
 
 scatter.gradient(values=lambda g, index: g[index])
+
+
+@operation(view=True)
+def getitem(x, index):
+    """x[index]: slices, integers, None, Ellipsis, integer arrays, boolean masks. Repeated elements add up."""
+    return x[index]
+
+
+getitem.gradient(x=lambda g, index, x_shape: scatter(g, index, x_shape))
 
 
 @plain_operation(np.take)

@@ -14,6 +14,7 @@ modulo s meet the same taps, so it is s x s small convolutions without gaps.
 Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,9 +33,10 @@ from tinymm.kernels.tile import (
 
 Pair = tuple[int, int]
 
-FEW = 8
+PIXELS = 128  # output pixels and filter taps at a time: what belongs to them stays in the first-level cache
 DEPTH = 128
-PIXELS = 128  # output pixels at a time: what belongs to them stays in the first-level cache
+FEW = 8  # rows of an array that are read side by side
+SHARD = 500_000  # multiply-adds worth handing to a thread
 
 
 class Layout(NamedTuple):
@@ -92,43 +94,46 @@ def _copy_out(results, pitch, filters, planes, target):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target):
-    """Convolve images start to stop with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH)."""
+    """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH).
+
+    `start` and `stop` count the panels of an image's groups, image by image.
+    """
     groups, panels, depth, columns = weight.shape
     filters, pixels = y.shape[1] // groups, len(places)
     dense = target.rows * target.columns == y.shape[2] * y.shape[3]
-    group_size = layout.rows * layout.columns * (x.shape[1] // groups)
     b_step = np.arange(depth) * columns
     direct = _lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     tiles = np.empty((PIXELS + ROWS, columns), x.dtype)
     results = np.empty((columns, 0 if dense else pixels), x.dtype)
-    for n in range(start, stop):
-        if not direct:
+    filled = -1
+    for item in range(start, stop):
+        n, g, panel = item // (groups * panels), item // panels % groups, item % panels
+        if n != filled and not direct:
             _fill(buffer, x[n], layout)
-        for g in range(groups):
-            image = (n if direct else 0) * size + g * group_size
-            for panel in range(panels):
-                first = g * filters + panel * columns
-                some = min(filters - panel * columns, columns)
-                planes = y[n, first : first + some]
-                out = planes.reshape(some, -1) if dense else results
-                for q in range(0, pixels, PIXELS):
-                    block = min(pixels - q, PIXELS)
-                    for i in range(block):
-                        for f in range(columns):
-                            tiles[i, f] = bias[g, panel, f]
-                    for k in range(0, depth, DEPTH):
-                        for i in range(0, block, ROWS):
-                            tile_by_tables(
-                                buffer, image, places, q + i, min(block - i, ROWS), offsets[k:],
-                                weight, (g * panels + panel) * depth * columns, b_step[k:], min(depth - k, DEPTH),
-                                tiles, i * columns, columns, True,
-                            )  # fmt: skip
-                    for f in range(some):
-                        for i in range(block):
-                            out[f, np.uintp(q + i)] = tiles[i, f]
-                if not dense:
-                    _copy_out(results, target.columns, some, planes, target)
+            filled = n
+        image = (n if direct else 0) * size + g * (size // groups)
+        first = g * filters + panel * columns
+        some = min(filters - panel * columns, columns)
+        planes = y[n, first : first + some]
+        out = planes.reshape(some, -1) if dense else results
+        for q in range(0, pixels, PIXELS):
+            block = min(pixels - q, PIXELS)
+            for i in range(block):
+                for f in range(columns):
+                    tiles[i, f] = bias[g, panel, f]
+            for k in range(0, depth, DEPTH):
+                for i in range(0, block, ROWS):
+                    tile_by_tables(
+                        buffer, image, places, q + i, min(block - i, ROWS), offsets[k:],
+                        weight, (g * panels + panel) * depth * columns, b_step[k:], min(depth - k, DEPTH),
+                        tiles, i * columns, columns, True,
+                    )  # fmt: skip
+            for f in range(some):
+                for i in range(block):
+                    out[f, np.uintp(q + i)] = tiles[i, f]
+        if not dense:
+            _copy_out(results, target.columns, some, planes, target)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -176,8 +181,8 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
     if stride == (1, 1) and by_filters < by_pixels:
         reach = size - size // groups + int(max(offsets, default=0)) + pitch + step
         threads.run(
-            _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, np.ascontiguousarray(weight), bias,
-            y, target, groups,
+            _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, _plain(weight), bias,
+            y, target, groups, grain=_grain(filters * groups * depth * pitch),
         )  # fmt: skip
     else:
         panels = -(-filters // columns)
@@ -187,9 +192,14 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
         biases = np.zeros((groups, panels * columns), x.dtype)
         biases[:, :filters] = bias.reshape(groups, filters)
         threads.run(
-            _pixels_by_filters, len(x), x, layout, size, _places(layout, target, stride), offsets, packed,
-            biases.reshape(groups, panels, columns), y, target,
+            _pixels_by_filters, len(x) * groups * panels, x, layout, size, _places(layout, target, stride), offsets,
+            packed, biases.reshape(groups, panels, columns), y, target, grain=_grain(columns * depth * pitch),
         )  # fmt: skip
+
+
+def _grain(multiply_adds: int) -> int:
+    """How many items of so much work are worth handing to a thread."""
+    return max(1, SHARD // max(multiply_adds, 1))
 
 
 def _places(layout: Layout, size, stride: Pair) -> np.ndarray:
@@ -198,7 +208,7 @@ def _places(layout: Layout, size, stride: Pair) -> np.ndarray:
     return (rows * stride[0] * layout.columns + columns * stride[1]).ravel()
 
 
-def _offsets(layout: Layout, channels: int, kernel: Pair, dilation: Pair) -> np.ndarray:
+def _offsets(layout: Layout, channels: int, kernel: Sequence[int], dilation: Pair) -> np.ndarray:
     """How much further on each tap (channel, row, column) of a filter finds its pixel."""
     c, u, v = np.ogrid[:channels, : kernel[0], : kernel[1]]
     return ((c * layout.rows + u * dilation[0]) * layout.columns + v * dilation[1]).ravel()
@@ -226,7 +236,7 @@ def conv2d(
     filters, channels, *kernel = weight.shape
     layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
     y = np.empty((len(x), filters, *out), x.dtype)
-    bias = np.zeros(filters, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    bias = np.zeros(filters, x.dtype) if bias is None else _plain(bias)
     offsets = _offsets(layout, channels, kernel, dilation)
     filters_by_taps = weight.reshape(filters, -1)
     _convolve(_plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
@@ -323,6 +333,31 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
                         )  # fmt: skip
 
 
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
+    """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another."""
+    filters, rows, columns = g.shape[1:]
+    size = layout.rows * layout.columns * x.shape[1]
+    direct = _lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    for n in range(start, stop):
+        if not direct:
+            _fill(buffer, x[n], layout)
+        for o in range(filters):
+            image = (n if direct else 0) * size + o // (filters // groups) * (size // groups)
+            for k in range(len(offsets)):
+                dot = x.dtype.type(0)
+                for i in range(rows):
+                    first = image + offsets[k] + i * stride[0] * layout.columns
+                    if stride[1] == 1:
+                        for j in range(columns):
+                            dot += g[n, o, i, j] * buffer[np.uintp(first + j)]
+                    else:
+                        for j in range(columns):
+                            dot += g[n, o, i, j] * buffer[first + j * stride[1]]
+                total[o, k] += dot
+
+
 def conv2d_weight_gradient(
     x: np.ndarray,
     g: np.ndarray,
@@ -337,9 +372,15 @@ def conv2d_weight_gradient(
     layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
     places, offsets = _places(layout, out, stride), _offsets(layout, channels, kernel, dilation)
     columns, per_group = width(x.dtype), filters // groups
+    x, g = _plain(x), _plain(g)
+    if per_group < FLAT_ROWS:  # most of a tile would be empty
+        return threads.run_sum(
+            _weight_dots, len(x), (filters, len(offsets)), x.dtype, x, layout, stride, offsets, g, groups,
+            grain=_grain(filters * len(offsets) * len(places)),
+        ).reshape(weight_shape)  # fmt: skip
     whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
     total = threads.run_sum(
-        _weight_products, len(x), whole_tiles, x.dtype, _plain(x), layout, places, offsets,
-        _plain(g).reshape(len(g), filters, len(places)),
+        _weight_products, len(x), whole_tiles, x.dtype, x, layout, places, offsets,
+        g.reshape(len(g), filters, len(places)), grain=_grain(filters * len(offsets) * len(places)),
     )  # fmt: skip
     return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)

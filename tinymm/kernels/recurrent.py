@@ -38,6 +38,7 @@ RNN, LSTM, GRU = 0, 1, 2
 GRAIN = 16  # samples worth a thread: fewer do not keep the matrix product busy
 NARROW = 8  # features of x up to which its gradient is not worth a tile
 CHUNK = 256  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
+SET, ADD = np.False_, np.True_  # not Python's, which Numba would compile a version of the product for each
 OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 Array = np.ndarray
 Maybe = np.ndarray | None
@@ -211,21 +212,21 @@ def _grain(samples, steps, multiplications):
 def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, kept_gates, cells):
     """Samples start … stop. The states h and c come in as the first ones and go out as the last ones."""
     features, hidden = x.shape[2], h.shape[1]
-    shard, columns = stop - start, 3 * hidden
+    shard, (width, columns, split) = stop - start, _layout(cell, hidden, features)
     lengths, x, outputs, h = lengths[start:stop], x[start:stop], outputs[start:stop], h[start:stop]
     z = np.ones((shard, hidden + 1 + features), x.dtype)  # [h 1 x]
-    z[:, :hidden] = h
-    gates = np.empty((shard, _width(cell, hidden)), x.dtype)
-    for t in range(lengths.max()):
+    for n in range(shard):
+        copy(h[n], z[n, :hidden])
+    gates = np.empty((shard, width), x.dtype)
+    for t in range(_longest(lengths)):
         if len(kept_gates):
             gates = kept_gates[t, start:stop]
-        z[:, hidden + 1 :] = x[:, t]
+        for n in range(shard):
+            copy(x[n, t], z[n, hidden + 1 :])
+        multiply_packed(z[:, :split], panels_h, gates[:, :columns], SET)
         if cell == GRU:
             gates[:, columns:] = 0
-            multiply_packed(z[:, : hidden + 1], panels_h, gates[:, :columns], False)
-            multiply_packed(z[:, hidden:], panels_x, gates[:, hidden:], True)
-        else:
-            multiply_packed(z, panels_h, gates, False)
+            multiply_packed(z[:, hidden:], panels_x, gates[:, hidden:], ADD)
         for n in range(shard):
             if t >= lengths[n]:
                 continue
@@ -239,8 +240,8 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
             copy(h_n, outputs[n, t])
             if len(cells):
                 copy(c[start + n], cells[t, start + n])
-    h[:] = z[:, :hidden]
     for n in range(shard):
+        copy(z[n, :hidden], h[n])
         outputs[n, lengths[n] :] = 0
 
 
@@ -251,12 +252,12 @@ def _backward(
 ):  # fmt: skip
     """Samples start … stop. dh and dc come in as gradients of the last states and go out as those of the first."""
     features, hidden = x.shape[2], dh.shape[1]
-    shard, columns = stop - start, 3 * hidden
+    shard, (width, columns, split) = stop - start, _layout(cell, hidden, features)
     lengths, dh = lengths[start:stop], dh[start:stop]
-    last = lengths.max()
+    last = _longest(lengths)
     chunk = max(1, min(CHUNK // shard, last))
     z = np.ones((chunk, shard, hidden + 1 + features), x.dtype)  # [h 1 x] of each step
-    dgates = np.empty((chunk, shard, _width(cell, hidden)), x.dtype)
+    dgates = np.empty((chunk, shard, width), x.dtype)
     panel = np.zeros((chunk * shard, panels_h.shape[2]), x.dtype)
     filled = 0
     for t in range(last - 1, -1, -1):
@@ -282,41 +283,49 @@ def _backward(
                 lstm_cell_backward(gates[t, row], c_before, cells[t, row], dh_n, dc[row], dgates_n)
             else:
                 gru_cell_backward(gates[t, row], h_before, dh_n, dgates_n)
-        step = dgates[filled]
-        multiply_packed(step[:, :columns] if cell == GRU else step, panels_h, dh, True)
+        multiply_packed(dgates[filled, :, :columns], panels_h, dh[:, :hidden], ADD)
         if len(dx):
-            dgates_x, dx_t = step[:, hidden:] if cell == GRU else step, dx[start:stop, t]
             if features < NARROW:
-                _narrow_product(dgates_x, weight_x, dx_t)
+                _narrow_product(dgates[filled], width - columns, weight_x, dx[start:stop, t])
             else:
-                multiply_packed(dgates_x, panels_x, dx_t, False)
+                multiply_packed(dgates[filled, :, width - columns :], panels_x, dx[start:stop, t], SET)
         filled += 1
         if filled == chunk or t == 0:
             pairs = filled * shard
             all_z = z[:filled].reshape((pairs, z.shape[2]))
             all_dgates = dgates[:filled].reshape((pairs, dgates.shape[2]))
+            _add_product(all_z[:, :split], all_dgates, np.int64(0), panel, total[:split])
             if cell == GRU:
-                _add_product(all_z[:, : hidden + 1], all_dgates, 0, panel, total[: hidden + 1])
-                _add_product(all_z[:, hidden:], all_dgates, hidden, panel, total[hidden + 1 :])
-            else:
-                _add_product(all_z, all_dgates, 0, panel, total)
+                _add_product(all_z[:, hidden:], all_dgates, hidden, panel, total[split:])
             filled = 0
 
 
 @njit(**OPTIONS)
-def _width(cell, hidden):
-    """Columns of `gates`."""
-    return hidden if cell == RNN else 4 * hidden
+def _longest(lengths):
+    longest = 0
+    for length in lengths:
+        longest = max(longest, length)
+    return longest
 
 
 @njit(**OPTIONS)
-def _narrow_product(a, b, out):
-    """out = a bᵀ for so few rows of b that a tile would be almost empty."""
+def _layout(cell, hidden, features):
+    """Columns of `gates`, how many of them the product with h makes, and from how many columns of [h 1 x]."""
+    if cell == GRU:
+        return 4 * hidden, 3 * hidden, hidden + 1
+    width = hidden if cell == RNN else 4 * hidden
+    return width, width, hidden + 1 + features
+
+
+@njit(**OPTIONS)
+def _narrow_product(a, first, b, out):
+    """out = a bᵀ, for the columns of a from `first` on and so few rows of b that a tile would be almost empty."""
     for n in range(len(a)):
+        a_n = a[n, first:]
         for d in range(len(b)):
-            total = a.dtype.type(0)
-            for j in range(b.shape[1]):
-                total += a[n, j] * b[d, j]
+            b_d, total = b[d], a.dtype.type(0)
+            for j in range(a_n.size):
+                total += a_n[j] * b_d[j]
             out[n, d] = total
 
 
@@ -327,4 +336,4 @@ def _add_product(a, b, first, panel, total):
     for start in range(0, total.shape[1], columns):
         for k in range(len(b)):
             copy(b[k, first + start : first + start + columns], panel[k])
-        multiply_panel(at, panel, total[:, start : start + columns], True)
+        multiply_panel(at, panel, total[:, start : start + columns], ADD)

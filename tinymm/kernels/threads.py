@@ -28,6 +28,10 @@ MOST_SHARDS = 16  # enough to even out the load of a laptop's cores
 MOST_PARTIAL_SUMS = 8  # each needs memory for a whole result
 LOOK_OUT = 3000  # looks before falling asleep
 
+_pool: "_Pool"
+_bell: np.ndarray  # goes up by one when there is a new job
+_num_threads: int
+
 NEXT, SHARDS, COUNT, WORKING = range(4)  # places in the job's array of integers
 
 
@@ -113,10 +117,10 @@ def _take_sums(leading, job, bell, totals, *args):
     _leave(leading, job, bell, heard)
 
 
-_workers: dict[tuple[FunctionType, Any], Any] = {}
+_workers: dict[tuple[Any, Any], Any] = {}
 
 
-def _worker(pattern: FunctionType, kernel: Any) -> Any:
+def _worker(pattern: Any, kernel: Any) -> Any:
     """The pattern compiled for a kernel, cached on disk beside the kernel."""
     worker = _workers.get((pattern, kernel))
     if worker is None:
@@ -264,7 +268,7 @@ def _start(worker: Any, count: int, shards: int, args: tuple) -> None:
 def _start_afresh() -> None:
     global _pool, _bell
     _pool = _Pool()
-    _bell = np.zeros(1, np.int64)  # goes up by one when there is a new job
+    _bell = np.zeros(1, np.int64)
 
 
 _num_threads = _default_num_threads()

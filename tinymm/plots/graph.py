@@ -31,7 +31,7 @@ def graph(output: Tensor, ax: "Axes | None" = None, names: Mapping[str, Any] | N
     A box shows the formula, the shape, the value (of many: mean ± standard deviation) and ∇, the gradient of the
     output with respect to it (of many: its norm ‖∇‖). `names` gives names to tensors and constant arrays, e.g.
     `dict(model.named_parameters())`. Nothing changes: every `.grad` stays, and `backward()` still works. Values
-    that no derivative needs are not kept on the tape; they are computed again from those that are.
+    that no derivative needs are not kept on the tape; they are computed again from the leaves as they now are.
 
     Raises TypeError if `output` is no Tensor, ValueError if it is no scalar or the graph has more than 60 boxes,
     RuntimeError if nothing was recorded or backward() has already freed it.

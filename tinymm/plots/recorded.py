@@ -31,12 +31,13 @@ class Record:
         self.nodes = _nodes_behind(output)
         self.names: dict[tuple[int, int], str] = {}
         self.values: dict[tuple[int, int], np.ndarray] = {}
-        self.uses: dict[tuple[int, int], tuple[Any, int, tuple, np.dtype]] = {}  # each input once
+        self.uses: dict[tuple[int, int], tuple[Any, int, tuple]] = {}  # source, output, shape: each once
         self.arguments = {id(node): _kept(node) for node in self.nodes}
-        self._use(output)
+        self.uses[_key(output)] = output._node or output, output._index, output.shape
+        self._know(output)
         for node in self.nodes:
-            for _, source, index, shape, dtype in node.parents:
-                self.uses[id(source), index] = source, index, shape, dtype
+            for _, source, index, shape, *_ in node.parents:
+                self.uses[id(source), index] = source, index, shape
                 if isinstance(source, Variable):
                     self._know(source)
             for i, array in enumerate(node.outputs or ()):
@@ -51,22 +52,13 @@ class Record:
             self.names[id(value), 0] = str(name)
         self.gradients = self._gradients()
 
-    def _use(self, tensor: Variable) -> None:
-        self.uses[_key(tensor)] = (
-            tensor._node or tensor,
-            tensor._index,
-            tensor._array.shape,
-            tensor._array.dtype,
-        )
-        self._know(tensor)
-
     def _know(self, tensor: Variable) -> None:
         self.values[_key(tensor)] = tensor._array
 
     def _gradients(self) -> dict[tuple[int, int], np.ndarray]:
         """The gradient of the output with respect to everything; no `.grad` and no node changes."""
         targets = []
-        for source, index, _, _ in self.uses.values():
+        for source, index, _ in self.uses.values():
             target = source
             if isinstance(source, Node):
                 target = Variable(self.output._array)  # the sweep looks at its place alone
@@ -126,11 +118,7 @@ class Record:
             boxes[place[id(node)]].inputs = [
                 (place[id(inputs[i])], _argument(node, i) if len(inputs) > 1 else "") for i in sorted(inputs)
             ]
-        if len(boxes) > MOST_BOXES:
-            raise ValueError(
-                f"graph: {len(boxes)} boxes are too many to read (the most is {MOST_BOXES}): draw a smaller model, or a "
-                "shorter sequence"
-            )
+        _refuse_many(len(boxes), "boxes")
         return boxes
 
     def _operation(self, node: Node) -> list[str]:
@@ -153,7 +141,7 @@ class Record:
 
     def _facts(self, source: Any, index: int) -> list[str]:
         """Shape and value, and the gradient."""
-        _, _, shape, _ = self.uses[id(source), index]
+        shape = self.uses[id(source), index][2]
         value, gradient = self.value(source, index), self.gradients.get((id(source), index))
         lines = [_shape(shape, "value not kept" if value is None else _summary(value))]
         if gradient is not None:
@@ -185,7 +173,16 @@ def _nodes_behind(output: Variable) -> list[Node]:
             )
         nodes[id(node)] = node
         stack += [source for _, source, *_ in node.parents]
+    _refuse_many(len(nodes), "operations")
     return sorted(nodes.values(), key=lambda node: -node.order)
+
+
+def _refuse_many(count: int, things: str) -> None:
+    if count > MOST_BOXES:
+        raise ValueError(
+            f"graph: {count:,} {things} are too many to read (the most is {MOST_BOXES} boxes): draw the output of a "
+            "smaller model or of a shorter sequence"
+        )
 
 
 def _kept(node: Node) -> dict[int, Any]:
