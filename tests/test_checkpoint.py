@@ -1,5 +1,6 @@
 """Saving and loading: everything comes back, and nothing damaged is taken for good."""
 
+import contextlib
 import os
 import zipfile
 
@@ -114,12 +115,10 @@ def test_every_flipped_or_missing_byte_is_noticed(tmp_path):
         damaged = bytearray(content)
         damaged[position] ^= 1 << random.integers(8)
         path.write_bytes(bytes(damaged))
-        try:
+        with contextlib.suppress(CheckpointError):
             assert same(
                 tm.load(path), original
             )  # some bytes of a zip archive, such as dates, carry no content
-        except CheckpointError:
-            pass
     for length in random.integers(0, len(content), 20):
         path.write_bytes(content[:length])
         with pytest.raises(CheckpointError):

@@ -124,7 +124,12 @@ def _zeros(theta, count):
 
 RULES = {  # name: (PyTorch's class, its options, our function of (θ, g, state, t), number of state arrays)
     "gradient_descent": ("SGD", {}, lambda p, g, s, t, **o: (formulas.gradient_descent(p, g, **o),), 0),
-    "momentum": ("SGD", {"momentum": 0.8}, lambda p, g, s, t, **o: formulas.momentum(p, g, *s, mu=0.8, **o), 1),
+    "momentum": (
+        "SGD",
+        {"momentum": 0.8},
+        lambda p, g, s, t, **o: formulas.momentum(p, g, *s, mu=0.8, **o),
+        1,
+    ),
     "nesterov": (
         "SGD",
         {"momentum": 0.8, "nesterov": True},

@@ -50,9 +50,14 @@ def change_by_detached(t):
     t.detach()[0] = 9.0
 
 
+def change_raw_array(t):
+    t.data[0] = 9.0
+    t.mark_changed()
+
+
 CHANGES = [
     *(change_by_index, change_by_addition, change_by_data),
-    *(change_by_view, change_by_view_of_view, change_by_detached),
+    *(change_by_view, change_by_view_of_view, change_by_detached, change_raw_array),
 ]
 REFUSED = r"^backward: a tensor that \w+ needs for its derivative was changed in place"
 

@@ -17,36 +17,34 @@ from tinymm.tensor import Tensor, grad, tensor
 
 __version__ = "0.1.0"
 
-# Loaded when first used, so that `import tinymm` stays quick.
-_MODULES = ("formulas", "metrics", "models", "nn", "optim", "plots", "training", "validation")
-_NAMES = {
+# Loaded when first used, so that `import tinymm` stays quick: name → the module it is, or is in.
+_LATER = {
+    **{
+        name: f"tinymm.{name}"
+        for name in ("checkpoint", "data", "formulas", "initializers", "metrics", "models", "nn")
+    },
+    **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "training", "validation")},
+    "datasets": "tinymm.data.datasets",
     "gradcheck": "tinymm.checking",
     "save": "tinymm.checkpoint",
     "load": "tinymm.checkpoint",
-    "datasets": "tinymm.data",
-    "data": "tinymm",
     "set_num_threads": "tinymm.kernels.threads",
     "get_num_threads": "tinymm.kernels.threads",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"tinymm.{name}")
-    if name in _NAMES:
-        home = _NAMES[name]
-        if name in ("datasets", "data"):
-            return importlib.import_module(f"{home}.{name}")
-        return getattr(importlib.import_module(home), name)
-    raise AttributeError(f"module 'tinymm' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'tinymm' has no attribute {name!r}")
+    home = importlib.import_module(_LATER[name])
+    return home if _LATER[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES, *_NAMES})
+    return sorted({*globals(), *_LATER})
 
 
 __all__ = [
     *("Tensor", "enable_grad", "functional", "grad", "manual_seed", "no_grad", "tensor"),
-    *_MODULES,
-    *_NAMES,
+    *_LATER,
 ]

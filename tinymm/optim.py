@@ -34,6 +34,10 @@ class Optimizer:
                     f"{type(self).__name__}: parameter {i} is no leaf Tensor that wants a gradient: "
                     "pass a list of them, such as model.parameters()"
                 )
+        if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
+            raise ValueError(
+                f"{type(self).__name__}: a parameter comes twice and would be updated twice: pass it once"
+            )
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self._require(lr=lr, weight_decay=weight_decay)
         self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
@@ -61,7 +65,7 @@ class Optimizer:
                         "make a new optimiser after changing a parameter's shape"
                     )
             self.update(parameter.data, parameter.grad.data, **state)
-            parameter.data = parameter.data  # counts as a change in place
+            parameter.mark_changed()
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -75,6 +79,10 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`. ValueError if its arrays do not fit the parameters; then nothing changes."""
+        if missing := {"steps", "lr", "state"} - state.keys():
+            raise ValueError(
+                f"{type(self).__name__}: this is no optimiser's state: it lacks {', '.join(sorted(missing))}"
+            )
         arrays = state["state"]
         if [{n: a.shape for n, a in s.items()} for s in arrays] != [
             {n: a.shape for n, a in s.items()} for s in self._state
@@ -239,8 +247,10 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     A norm that is not finite leaves the gradients as they are. Source: Pascanu, Mikolov & Bengio 2013.
     """
+    if not max_norm > 0:
+        raise ValueError(f"clip_grad_norm: max_norm is {max_norm}, but it must be above 0")
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float(np.vdot(g.data, g.data)) for g in gradients))
+    norm = math.sqrt(sum(float(np.sum(np.square(g.data, dtype=np.float64))) for g in gradients))
     if math.isfinite(norm) and norm > max_norm:
         for g in gradients:
             g.data *= max_norm / norm

@@ -258,7 +258,8 @@ def train(
     predictions = trained.probabilities(held_x).argmax(axis=1)
     notes, validation = "", None
     if trained.history.interrupted:
-        notes = f"Training was interrupted after {len(trained.history.get('train_loss', []))} complete epochs of {recipe.epochs}."
+        complete = len(trained.history.get("train_loss", []))
+        notes = f"Training was interrupted after {complete} complete epochs of {recipe.epochs}."
     elif folds:
         validation = _cross_validate(recipe, data, folds, progress)
         if validation is None:

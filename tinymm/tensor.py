@@ -128,7 +128,7 @@ class Tensor(Variable):
     `requires_grad`, `shape`, `dtype`, `ndim`, `size`, `T`.
 
     In-place changes: `t[i] = v`, `t += v` and `t.data = a` are noticed, and a backward pass that needed the
-    old values refuses. Writing into the raw array (`t.data[i] = v`) is NumPy's own affair and is not noticed.
+    old values refuses. Writing into the raw array (`t.data[i] = v`) is not noticed: call `mark_changed()` after it.
     """
 
     __slots__ = ()
@@ -232,9 +232,9 @@ class Tensor(Variable):
         return f"tensor({', '.join(notes)})"
 
     def _repr_html_(self) -> str:
-        from tinymm import display
+        from tinymm.display import tensor_html
 
-        return display.tensor_html(self)
+        return tensor_html(self)
 
     def __reduce__(self) -> Any:
         # A copy holds the values; how they were computed stays with the original.
@@ -257,6 +257,10 @@ class Tensor(Variable):
         for (leaf, _), g in sweep([(self, seed)], None, create_graph, retain).items():
             g = g if isinstance(g, Tensor) else Tensor(g)
             leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+    def mark_changed(self) -> None:
+        """Say that the raw array was written to, so that a backward pass that needs the old values refuses."""
+        self._version[0] += 1
 
     def detach(self) -> Tensor:
         """The same memory as a Tensor that nothing is recorded for."""

@@ -11,7 +11,7 @@ NAN, INF = np.nan, np.inf
 
 def gradient(call, *values):
     """d(Σ call(x))/dx at these values."""
-    x = tm.tensor(np.array(values), requires_grad=True)
+    x = tm.tensor(np.array(values, float), requires_grad=True)
     with np.errstate(all="ignore"):
         return tm.grad(call(x).sum(), x).tolist()
 

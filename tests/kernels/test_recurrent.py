@@ -107,7 +107,9 @@ def test_gradients_are_the_central_differences_of_the_formula(kind, lengths, use
 
 @pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(40, 30, 1, 33), (37, 20, 9, 16), (1, 12, 3, 5), (0, 4, 2, 3), (3, 0, 2, 4)])
+@pytest.mark.parametrize(
+    "shape", [(40, 30, 1, 33), (37, 20, 9, 16), (1, 12, 3, 5), (0, 4, 2, 3), (3, 0, 2, 4)]
+)
 def test_gradients_are_pytorchs(kind, dtype, shape):
     torch = pytest.importorskip("torch")
     samples, steps, features, hidden = shape
@@ -126,7 +128,12 @@ def test_gradients_are_pytorchs(kind, dtype, shape):
     x, weight_ih, weight_hh, bias = tensors[:4]
     second_bias = tensors[4] if kind == "gru" else torch.zeros_like(bias)
     states = [state[None] for state in tensors[-2 if kind == "lstm" else -1 :]]
-    parameters = dict(weight_ih_l0=weight_ih, weight_hh_l0=weight_hh, bias_ih_l0=bias, bias_hh_l0=second_bias)
+    parameters = {
+        "weight_ih_l0": weight_ih,
+        "weight_hh_l0": weight_hh,
+        "bias_ih_l0": bias,
+        "bias_hh_l0": second_bias,
+    }
     state = tuple(states) if kind == "lstm" else states[0]
     outputs, final = torch.func.functional_call(layer, parameters, (x, state))
     loss = scalar_of_torch(torch, [outputs, *(final if kind == "lstm" else [final])], weights)

@@ -57,7 +57,12 @@ logaddexp.gradient(a=lambda g, y, a: g * np.exp(a - y), b=lambda g, y, b: g * np
 @operation()
 def softmax(x, axis=-1):
     """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along `axis`; the largest x is subtracted first, so that nothing overflows."""
-    return np.exp(x - logsumexp(x, axis=axis, keepdims=True))
+    e = np.exp(_shifted(x, axis))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _shifted(x, axis):
+    return x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
 
 
 softmax.gradient(x=lambda g, y, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)))
@@ -65,8 +70,9 @@ softmax.gradient(x=lambda g, y, axis: y * (g - np.sum(g * y, axis=axis, keepdims
 
 @operation()
 def log_softmax(x, axis=-1):
-    """yᵢ = xᵢ − ln Σⱼ exp(xⱼ) along `axis`."""
-    return x - logsumexp(x, axis=axis, keepdims=True)
+    """yᵢ = xᵢ − ln Σⱼ exp(xⱼ) along `axis`; the largest x is subtracted first, so that no digits are lost."""
+    z = _shifted(x, axis)
+    return z - logsumexp(z, axis=axis, keepdims=True)
 
 
 log_softmax.gradient(x=lambda g, y, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True))

@@ -174,7 +174,7 @@ def maximum(a, b):
     return np.maximum(a, b)
 
 
-maximum.gradient(a=lambda g, a, b: g * _share(a, b), b=lambda g, a, b: g * _share(b, a))
+maximum.gradient(a=lambda g, a, b: g * _share(a, b, g.dtype), b=lambda g, a, b: g * _share(b, a, g.dtype))
 
 
 @operation(np.minimum)
@@ -183,12 +183,12 @@ def minimum(a, b):
     return np.minimum(a, b)
 
 
-minimum.gradient(a=lambda g, a, b: g * _share(b, a), b=lambda g, a, b: g * _share(a, b))
+minimum.gradient(a=lambda g, a, b: g * _share(b, a, g.dtype), b=lambda g, a, b: g * _share(a, b, g.dtype))
 
 
-def _share(a, b):
+def _share(a, b, dtype):
     """How much of max(a, b) is a: 1, ½ at a tie, or 0."""
-    return np.where(a > b, 1, np.where(a == b, 0.5, 0)).astype(np.result_type(a, b))
+    return np.where(a > b, 1, np.where(a == b, 0.5, 0)).astype(dtype)
 
 
 @operation(np.clip)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
+from tinymm.functional.checks import pair, same_dtype
 from tinymm.tape import operation, plain_operation
 
 
@@ -57,16 +58,6 @@ _conv2d_weight_gradient.gradient(
 )
 
 
-def pair(operation_name, option, value, least):
-    """One number for both axes, or two: (rows, columns)."""
-    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < least for v in both):
-        raise ValueError(
-            f"{operation_name}: {option} is {value!r}, but it must be one or two integers of at least {least}"
-        )
-    return int(both[0]), int(both[1])
-
-
 @plain_operation()
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n, o, i, j] = b[o] + Σ_{c, u, v} w[o, c, u, v] · x[n, c, i·s + u·d − p, j·s + v·d − p]
@@ -107,16 +98,6 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
             )
     same_dtype("conv2d", x=x, weight=weight, bias=bias)
     return _conv2d(x, weight, bias, stride, padding, dilation, groups)
-
-
-def same_dtype(name, **arrays):
-    """Kernels are compiled for one precision at a time."""
-    dtypes = {key: a.dtype for key, a in arrays.items() if a is not None}
-    if len(set(dtypes.values())) > 1 or next(iter(dtypes.values())) not in (np.float32, np.float64):
-        given = ", ".join(f"{key} is {dtype}" for key, dtype in dtypes.items())
-        raise TypeError(
-            f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)"
-        )
 
 
 @plain_operation()

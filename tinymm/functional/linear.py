@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
+from tinymm.functional.checks import same_dtype
 from tinymm.functional.shape import scatter
 from tinymm.tape import operation, plain_operation
 
@@ -73,13 +74,16 @@ def outer(a, b):
 def linear(x, weight, bias=None):
     """y = x Wᵀ + b, the neuron's Σ wᵢxᵢ + b for every output and every row.
 
-    x (..., in), weight (out, in), bias (out,) or None; returns (..., out).
+    x (..., in), weight (out, in), bias (out,) or None; returns (..., out). ValueError where shapes do not fit,
+    TypeError where precisions differ.
     """
-    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+    if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
-            f"linear: weight {weight.shape} needs {weight.shape[1]} features, but x is {x.shape}: the features come last"
+            f"linear: weight {weight.shape} needs {weight.shape[-1]} features, but x is {x.shape}: the features come last"
         )
-    y = _product(x.reshape(-1, weight.shape[1]), weight.T)
+    if x.dtype != weight.dtype:
+        same_dtype("linear", x=x, weight=weight)
+    y = _product(_rows(x), weight.T)
     if bias is not None:
         y += bias
     return y.reshape(*x.shape[:-1], len(weight))

@@ -89,8 +89,14 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
     targets = targets if hasattr(targets, "dtype") else np.asarray(targets)
     if np.shape(logits) != targets.shape:
         raise ValueError(
-            f"binary_cross_entropy_with_logits: logits {np.shape(logits)} and targets {targets.shape} must have one shape: "
+            f"binary_cross_entropy_with_logits: shapes differ, logits {np.shape(logits)} and targets {targets.shape}: "
             "try logits[:, 0] or targets[:, None]"
+        )
+    values = np.asarray(targets)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"binary_cross_entropy_with_logits: targets run from {values.min()} to {values.max()}, but they must be "
+            "probabilities between 0 and 1"
         )
     targets = targets.astype(logits.dtype)
     likely = np.logaddexp(-logits, 0)  # −ln σ(z)
@@ -104,7 +110,7 @@ def mse_loss(predictions, targets, reduction="mean"):
     """L = (y − t)², averaged over all elements. predictions and targets of one shape."""
     if np.shape(predictions) != np.shape(targets):
         raise ValueError(
-            f"mse_loss: predictions {np.shape(predictions)} and targets {np.shape(targets)} must have one shape: broadcasting "
+            f"mse_loss: predictions {np.shape(predictions)} and targets {np.shape(targets)} differ in shape: broadcasting "
             "here is nearly always a mistake"
         )
     return _reduce("mse_loss", np.square(predictions - targets), reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
-from tinymm.functional.convolution import pair
+from tinymm.functional.checks import pair
 from tinymm.tape import operation, plain_operation
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from tinymm import kernels
 from tinymm.functional.activations import sigmoid, tanh
-from tinymm.functional.convolution import same_dtype
+from tinymm.functional.checks import same_dtype
 from tinymm.functional.linear import linear
 from tinymm.functional.shape import stack
-from tinymm.tape import is_recording, operation, plain_operation
+from tinymm.tape import Variable, is_recording, operation, plain_operation
 
 
 @operation(outputs=2, saves=True, composed="functional.rnn(..., fused=False)")
@@ -135,8 +135,10 @@ def _step_by_step(cell, x, states, lengths):
             alive = (t < lengths)[:, None]
             states = tuple(np.where(alive, after, before) for after, before in zip(new, states, strict=True))
             outputs.append(np.where(alive, states[0], 0))
-    empty = np.zeros((x.shape[0], 0, states[0].shape[1]), x.dtype)
-    return (stack(outputs, axis=1) if outputs else empty), states
+    if not outputs:
+        none = np.zeros((x.shape[0], 0, states[0].shape[1]), x.dtype)
+        return (Variable.Result(none) if isinstance(x, Variable) else none), states
+    return stack(outputs, axis=1), states
 
 
 def _check(name, gates, x, weight_ih, weight_hh, biases, h0, c0, lengths):

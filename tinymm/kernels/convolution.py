@@ -1,16 +1,16 @@
 """Convolution of images (N, C, H, W) with filters (O, C/groups, kh, kw), in register tiles straight from the image.
 
-Each image is copied once into a buffer with room for its padding; its patches are never gathered. Output pixel q and filter
-tap k meet at `buffer[places[q] + offsets[k]]`: a matrix given by two tables, which is what the tile takes.
+Each image with padding is copied once into a buffer; its patches are never gathered. Output pixel q and filter tap k
+meet at `buffer[places[q] + offsets[k]]`: a matrix given by two tables, which is what the tile takes.
 Two ways lead to the product of that matrix with the filters:
 
 - many filters: tiles of pixels x filters, which are transposed on their way out;
 - few filters, stride 1: tiles of filters x pixels. Counting pixels along the rows of the buffer, q = i * columns + j, puts
   neighbours side by side for every tap. The last few q of each row are not pixels of the output and are thrown away.
 
-The gradient of the weights is the product with the tables' other side, summed over the pixels. The gradient of the input
-is a convolution of the output's gradient with the filters turned around; with stride s, input pixels of one remainder
-modulo s meet the same taps, so it is s x s small convolutions without gaps.
+The gradient of the weights is the product over pixels of the same matrix and the output's gradient (with few filters, one
+dot product after another). The gradient of the input is a convolution of the output's gradient with the filters
+turned around; with stride s, input pixels of one remainder modulo s meet the same taps, so it is s x s small convolutions.
 Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
 """
 
@@ -336,26 +336,31 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
     """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another."""
-    filters, rows, columns = g.shape[1:]
+    filters, (rows, columns) = g.shape[1] // groups, g.shape[2:]
     size = layout.rows * layout.columns * x.shape[1]
     direct = _lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    seen = np.empty(rows * columns, x.dtype)
     for n in range(start, stop):
         if not direct:
             _fill(buffer, x[n], layout)
-        for o in range(filters):
-            image = (n if direct else 0) * size + o // (filters // groups) * (size // groups)
+        for group in range(groups):
+            image = (n if direct else 0) * size + group * (size // groups)
             for k in range(len(offsets)):
-                dot = x.dtype.type(0)
                 for i in range(rows):
                     first = image + offsets[k] + i * stride[0] * layout.columns
                     if stride[1] == 1:
                         for j in range(columns):
-                            dot += g[n, o, i, j] * buffer[np.uintp(first + j)]
+                            seen[np.uintp(i * columns + j)] = buffer[np.uintp(first + j)]
                     else:
                         for j in range(columns):
-                            dot += g[n, o, i, j] * buffer[first + j * stride[1]]
-                total[o, k] += dot
+                            seen[i * columns + j] = buffer[first + j * stride[1]]
+                for o in range(group * filters, (group + 1) * filters):
+                    gradient = g[n, o].reshape(-1)
+                    dot = x.dtype.type(0)
+                    for q in range(rows * columns):
+                        dot += gradient[q] * seen[q]
+                    total[o, k] += dot
 
 
 def conv2d_weight_gradient(

@@ -137,17 +137,17 @@ class _Job:
 
     def __init__(self, worker: Any, count: int, shards: int, args: tuple):
         self.worker = worker
-        self.args = args
+        self.args: tuple | None = args
         self.counters = np.array([0, shards, count, 0])
         self.error: BaseException | None = None
 
     def lead(self, helpers: int) -> None:
         """Do the job with so many helpers. Returns, or raises, when no other thread works on it any more."""
-        interrupt: BaseException | None = None
+        args, interrupt = self.args or (), None
         try:
             if helpers > 0:
                 _pool.ask(self, helpers)
-            self.worker(True, self.counters, _bell, *self.args)
+            self.worker(True, self.counters, _bell, *args)
         except BaseException as error:
             interrupt = error
         while True:
@@ -155,7 +155,7 @@ class _Job:
                 self.counters[NEXT] = self.counters[SHARDS]
                 while self.counters[WORKING] > 0:
                     time.sleep(50e-6)
-                self.args = ()
+                self.args = None  # a helper that comes late keeps no array alive
                 break
             except KeyboardInterrupt as error:
                 interrupt = error
@@ -165,7 +165,7 @@ class _Job:
     def help(self) -> None:
         """Do shards of the job; an error is kept for the leader."""
         args = self.args
-        if not args:  # it is done already
+        if args is None:
             return
         try:
             self.worker(False, self.counters, _bell, *args)

@@ -38,7 +38,7 @@ def _vector_shape() -> tuple[int, int, int]:
 
 VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
 TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
-FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # for matrices of few rows
+FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few rows
 
 
 def width(dtype: np.dtype) -> int:

@@ -96,6 +96,17 @@ class Module:
         """The opposite of `train()`."""
         return self.train(False)
 
+    def astype(self, dtype: Any) -> Module:
+        """Turn all parameters and buffers into float32 or float64; returns itself. Make the optimiser afterwards."""
+        for _, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter):
+                    value.data = value.data.astype(dtype)
+                    value.grad = None
+                elif isinstance(value, np.ndarray):
+                    setattr(module, name, value.astype(dtype))
+        return self
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
@@ -131,7 +142,7 @@ class Module:
         for name, value in own.items():
             if isinstance(value, Tensor):
                 value.data[...] = np.asarray(state[name])
-                value.data = value.data
+                value.mark_changed()
             else:
                 value[...] = np.asarray(state[name])
 
@@ -149,21 +160,26 @@ class Module:
         return f"{type(self).__name__}(\n  {inside}\n)"
 
     def _repr_html_(self) -> str:
-        from tinymm import display
+        from tinymm.display import module_html
 
-        return display.module_html(self)
+        return module_html(self)
 
     def summary(self, *inputs: Any) -> Any:
         """A table of the layers, their output shapes and parameters, from one forward pass of `inputs`."""
-        from tinymm import display
+        from tinymm.display import summary
 
-        return display.summary(self, *inputs)
+        return summary(self, *inputs)
 
 
 class Sequential(Module):
     """One module after the other: `Sequential(Linear(64, 32), ReLU(), Linear(32, 10))`."""
 
     def __init__(self, *layers: Module):
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(
+                    f"Sequential: layer {i} is a {type(layer).__name__}, no module: pass Sequential(a, b), not a list"
+                )
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:

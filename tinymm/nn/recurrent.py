@@ -19,6 +19,10 @@ class _Recurrent(Module):
     biases: tuple[str, ...] = ("bias",)
 
     def __init__(self, input_size: int, hidden_size: int):
+        if input_size < 0 or hidden_size < 1:
+            raise ValueError(
+                f"{type(self).__name__}: {input_size} inputs and {hidden_size} units: give at least one unit"
+            )
         rows = self.gates * hidden_size
 
         def uniform(*shape: int) -> Parameter:

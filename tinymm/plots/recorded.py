@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from textwrap import shorten
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -123,8 +123,7 @@ class Record:
 
     def _operation(self, node: Node) -> list[str]:
         lines = [node.operation.name]
-        formula = _formula(node)
-        lines += [formula] if formula else []
+        lines += _formula(node)
         lines += _constants_inside(node, self.arguments[id(node)])
         for index in sorted(index for source, index, *_ in self.uses.values() if source is node):
             name = self.names.get((id(node), index), "")
@@ -202,13 +201,13 @@ def _kept(node: Node) -> dict[int, Any]:
 # --- in words ------------------------------------------------------------------------------------------------
 
 
-def _formula(node: Node) -> str:
-    """The formula alone: the first line of the docstring up to where an explanation begins."""
+def _formula(node: Node) -> list[str]:
+    """The formula alone, in one or two lines: the first line of the docstring up to where an explanation begins."""
     lines = (node.operation.__doc__ or "").strip().splitlines() or [""]
     formula = re.split(
         r"[.;:] |\.$|, (?:computed|exact|which|with|the)\b| without |,? for (?:all|every|each)\b", lines[0]
     )[0]
-    return shorten(formula, 46, placeholder=" …")
+    return wrap(formula, 48, max_lines=2, placeholder=" …")
 
 
 def _constants_inside(node: Node, kept: dict[int, Any]) -> list[str]:
@@ -217,11 +216,11 @@ def _constants_inside(node: Node, kept: dict[int, Any]) -> list[str]:
     inputs = {position for position, *_ in node.parents}
     lines = []
     for position, name in enumerate(operation.names):
-        if position in inputs or name in operation.defaults:
+        if position in inputs or name in operation.defaults or position not in operation.derivatives:
             continue
         if position in kept and isinstance(kept[position], int | float | np.number):
             lines.append(f"{name} = {_number(kept[position])}")
-        elif position not in kept and position in operation.derivatives:
+        elif position not in kept:
             lines.append(f"{name}: a constant, not kept")
     return lines
 

@@ -1,0 +1,25 @@
+"""Checks that several operations make of their arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def pair(operation_name, option, value, least):
+    """One number for both axes, or two: (rows, columns)."""
+    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < least for v in both):
+        raise ValueError(
+            f"{operation_name}: {option} is {value!r}, but it must be one or two integers of at least {least}"
+        )
+    return int(both[0]), int(both[1])
+
+
+def same_dtype(name, **arrays):
+    """Kernels are compiled for one precision at a time."""
+    dtypes = {key: a.dtype for key, a in arrays.items() if a is not None}
+    if len(set(dtypes.values())) > 1 or next(iter(dtypes.values())) not in (np.float32, np.float64):
+        given = ", ".join(f"{key} is {dtype}" for key, dtype in dtypes.items())
+        raise TypeError(
+            f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)"
+        )
