@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinymm as tm
+import tinymm.nn.display
 from tinymm import display, nn
 
 
@@ -212,7 +213,7 @@ def test_outputs_of_other_kinds_are_named():
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: display.summary("model", (1, 2)), TypeError, "expected a Module, not a str"),
+        (lambda: nn.display.summary("model", (1, 2)), TypeError, "expected a Module, not a str"),
         (lambda: nn.Linear(2, 2).summary(), TypeError, "Linear needs an input.*shape"),
         (lambda: nn.Linear(2, 2).summary((-1, 2)), ValueError, r"\(-1, 2\) has a negative length"),
     ],

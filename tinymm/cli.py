@@ -110,7 +110,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from tinymm.recipes import Recipe, train
+    from tinymm.recipes import Recipe
+    from tinymm.runs import train
 
     values = {field: getattr(options, field) for field in Recipe.__dataclass_fields__}
     folder = train(Recipe(**values), options.output, options.name, progress=not options.quiet)
@@ -146,7 +147,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from tinymm.recipes import classify
+    from tinymm.runs import classify
 
     if options.top < 1:
         raise UsageError(f"--top is {options.top}, but at least one class must be shown")

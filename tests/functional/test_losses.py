@@ -141,7 +141,7 @@ def test_wrong_targets(targets, error, message):
 
 @pytest.mark.parametrize("loss", [F.binary_cross_entropy_with_logits, F.mse_loss])
 def test_shapes_must_match(loss):
-    with pytest.raises(ValueError, match=rf"^{loss.__name__}: .*\(2, 1\) and targets \(2,\) .* shape"):
+    with pytest.raises(ValueError, match=rf"^{loss.__name__}: .*\(2, 1\) and targets \(2,\)"):
         loss(tm.tensor([[1.0], [2.0]]), np.array([1.0, 0.0], np.float32))
 
 

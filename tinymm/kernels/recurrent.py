@@ -37,7 +37,7 @@ from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 RNN, LSTM, GRU = 0, 1, 2
 GRAIN = 16  # samples worth a thread: fewer do not keep the matrix product busy
 NARROW = 8  # features of x up to which its gradient is not worth a tile
-CHUNK = 256  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
+CHUNK = 128  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
 SET, ADD = np.False_, np.True_  # not Python's, which Numba would compile a version of the product for each
 OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 Array = np.ndarray

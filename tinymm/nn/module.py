@@ -160,13 +160,13 @@ class Module:
         return f"{type(self).__name__}(\n  {inside}\n)"
 
     def _repr_html_(self) -> str:
-        from tinymm.display import module_html
+        from tinymm.nn.display import module_html
 
         return module_html(self)
 
     def summary(self, *inputs: Any) -> Any:
         """A table of the layers, their output shapes and parameters, from one forward pass of `inputs`."""
-        from tinymm.display import summary
+        from tinymm.nn.display import summary
 
         return summary(self, *inputs)
 
