@@ -33,11 +33,7 @@ def score(recipe: Recipe) -> None:
     started = time.perf_counter()
 
     def fit_predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:
-        return (
-            train_model(recipe, x, y, 10, title=f"{recipe.model} on {data.name}")
-            .probabilities(x_test)
-            .argmax(1)
-        )
+        return train_model(recipe, x, y, 10, title=f"{recipe.model} on {data.name}").probabilities(x_test).argmax(1)
 
     folds = StratifiedKFold(recipe.folds, shuffle=True, random_state=0)
     result = cross_validate(fit_predict, data.x, data.y, cv=folds)
@@ -103,9 +99,7 @@ def curve(epochs: int = 12, batch_size: int = 64) -> None:
             tm.optim.clip_grad_norm(optimizer.parameters, 1.0)
             optimizer.step()
         ours.append(float((predict(model, x_test).argmax(1) == y_test).mean()))
-        print(
-            f"tinymm epoch {epoch + 1:2}: {ours[-1]:.2%}  ({time.perf_counter() - started:.1f} s)", flush=True
-        )
+        print(f"tinymm epoch {epoch + 1:2}: {ours[-1]:.2%}  ({time.perf_counter() - started:.1f} s)", flush=True)
 
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: its curve is left out")
@@ -158,9 +152,7 @@ def torch_curve(
             torch.nn.utils.clip_grad_norm_(own, 1.0)
             optimizer.step()
         with torch.no_grad():
-            logits = torch.cat(
-                [twin(torch.from_numpy(x_test[i : i + 256])) for i in range(0, len(x_test), 256)]
-            )
+            logits = torch.cat([twin(torch.from_numpy(x_test[i : i + 256])) for i in range(0, len(x_test), 256)])
         accuracies.append(float((logits.numpy().argmax(1) == y_test).mean()))
         print(
             f"PyTorch epoch {epoch + 1:2}: {accuracies[-1]:.2%}  ({time.perf_counter() - started:.1f} s)",
@@ -173,12 +165,8 @@ CLAIMS = {"digits": digits, "mnist": mnist, "curve": curve}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(CLAIMS)}; all without one"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(CLAIMS)}; all without one")
     chosen = parser.parse_args().claims or list(CLAIMS)
     for claim in chosen:
         if claim not in CLAIMS:

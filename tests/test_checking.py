@@ -26,12 +26,8 @@ def test_right_derivatives_pass():
 
 
 def test_wrong_everywhere():
-    with pytest.raises(
-        GradientError, match=r"^gradcheck: input 0, element \(1,\): backward gives .* differences give"
-    ):
-        tm.gradcheck(
-            planted(lambda x: 3 * x), np.array([1.0, 5.0, 2.0])
-        )  # the larger x, the larger the error
+    with pytest.raises(GradientError, match=r"^gradcheck: input 0, element \(1,\): backward gives .* differences give"):
+        tm.gradcheck(planted(lambda x: 3 * x), np.array([1.0, 5.0, 2.0]))  # the larger x, the larger the error
 
 
 def test_the_worst_element_is_named():
@@ -182,3 +178,13 @@ def test_wrong_first_derivative_is_not_forgotten_at_order_two():
 
 def test_order_two_with_several_outputs_and_inputs():
     assert tm.gradcheck(lambda a, n, b: (a * b, a.sum() ** n), np.ones(2), 3, np.ones(2), order=2)
+
+
+def test_gradcheck_order_2_remembers_order_1():
+    wrong = Operation(lambda x: x * x)
+    wrong.gradient(x=lambda g, x: g * (0 * x))
+    assert not tm.gradcheck(wrong, np.ones(2), order=2, raise_exception=False)
+
+
+def test_gradcheck_order_2_of_a_constant():
+    assert tm.gradcheck(lambda x: tm.tensor([1.0, 2.0]), np.ones(2), order=2)

@@ -37,11 +37,7 @@ nests = st.recursive(
 
 def same(a, b):
     if isinstance(a, np.ndarray):
-        return (
-            isinstance(b, np.ndarray)
-            and a.dtype == b.dtype
-            and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-        )
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     if isinstance(a, dict):
         return type(a) is type(b) and list(a) == list(b) and all(same(a[k], b[k]) for k in a)
     if isinstance(a, list | tuple):
@@ -116,9 +112,7 @@ def test_every_flipped_or_missing_byte_is_noticed(tmp_path):
         damaged[position] ^= 1 << random.integers(8)
         path.write_bytes(bytes(damaged))
         with contextlib.suppress(CheckpointError):
-            assert same(
-                tm.load(path), original
-            )  # some bytes of a zip archive, such as dates, carry no content
+            assert same(tm.load(path), original)  # some bytes of a zip archive, such as dates, carry no content
     for length in random.integers(0, len(content), 20):
         path.write_bytes(content[:length])
         with pytest.raises(CheckpointError):

@@ -172,9 +172,7 @@ def test_summary_runs_unrecorded_in_evaluation_mode_and_restores_each_mode():
     assert tm.tape.is_recording()
 
 
-@pytest.mark.parametrize(
-    "x", [(2, 4), np.ones((2, 4), np.float32), tm.tensor(np.ones((2, 4))), [[1.0] * 4] * 2]
-)
+@pytest.mark.parametrize("x", [(2, 4), np.ones((2, 4), np.float32), tm.tensor(np.ones((2, 4))), [[1.0] * 4] * 2])
 def test_inputs_are_shapes_arrays_lists_or_tensors(x):
     model = nn.Linear(4, 3)
     if getattr(x, "dtype", None) == np.float64:
@@ -193,10 +191,7 @@ def test_the_table_as_text_and_as_html_agree():
     lines = text.splitlines()
     assert lines[0].split() == ["layer", "type", "output", "parameters"]
     assert any(line.startswith("    0") and line.endswith("42") for line in lines)
-    assert (
-        "247 parameters, 247 of them trainable" in text
-        and "247 parameters, 247 of them trainable" in page.text
-    )
+    assert "247 parameters, 247 of them trainable" in text and "247 parameters, 247 of them trainable" in page.text
     assert "988 B for the parameters" in text
     assert page.tags.count("tr") == 1 + len(table.rows)
     assert len({len(line) for line in lines if line.startswith("─")}) == 1

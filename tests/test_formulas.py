@@ -80,9 +80,7 @@ def test_recurrent_is_pytorchs(kind, gates):
 
 def test_a_sequence_ends_at_its_length():
     generator = rng()
-    x, weight_ih, weight_hh, bias = (
-        generator.standard_normal(shape) for shape in ((3, 5, 2), (4, 2), (4, 4), (4,))
-    )
+    x, weight_ih, weight_hh, bias = (generator.standard_normal(shape) for shape in ((3, 5, 2), (4, 2), (4, 4), (4,)))
     h0 = generator.standard_normal((3, 4))
     outputs, final = formulas.rnn(x, weight_ih, weight_hh, bias, h0, np.array([5, 2, 0]))
     short, last = formulas.rnn(x[1:2, :2], weight_ih, weight_hh, bias, h0[1:2])

@@ -66,9 +66,7 @@ def test_accuracy_and_confusion_matrix_are_those_of_scikit_learn(data):
     truth, guess, weight, names = data
     for normalize in (True, False):
         ours = metrics.accuracy_score(truth, guess, sample_weight=weight, normalize=normalize)
-        assert ours == pytest.approx(
-            judge.accuracy_score(truth, guess, sample_weight=weight, normalize=normalize)
-        )
+        assert ours == pytest.approx(judge.accuracy_score(truth, guess, sample_weight=weight, normalize=normalize))
     for labels in (None, names[::-1]):
         for normalize in (None, "true", "pred", "all"):
             given_ = {"labels": labels, "normalize": normalize, "sample_weight": weight}
@@ -92,9 +90,7 @@ def test_report_is_that_of_scikit_learn(data):
     ):
         ours = metrics.classification_report(truth, guess, zero_division=0, **given_)
         theirs = quiet(judge.classification_report, truth, guess, zero_division=0, **given_)
-        assert ours == re.sub(
-            r"  (\d+)\.0\n", r"    \1\n", theirs
-        )  # its counts are floats where nothing is right
+        assert ours == re.sub(r"  (\d+)\.0\n", r"    \1\n", theirs)  # its counts are floats where nothing is right
         given_ = given_ | {"output_dict": True, "sample_weight": weight, "zero_division": np.nan}
         ours, theirs = (
             metrics.classification_report(truth, guess, **given_),
@@ -140,9 +136,7 @@ def test_probability_scores_are_those_of_scikit_learn(k, seed, weighted, dtype):
             np.where(truth == names[-1], names[0], truth),
         ):  # and once the last class is missing
             ours = metrics.log_loss(keep, proba, labels=names, **given_)
-            assert ours == pytest.approx(
-                judge.log_loss(keep, y_proba=proba, labels=names, **given_), rel=tolerance
-            )
+            assert ours == pytest.approx(judge.log_loss(keep, y_proba=proba, labels=names, **given_), rel=tolerance)
         score = proba[:, 1] if k == 2 else proba
         for top in range(1, k):
             ours = metrics.top_k_accuracy_score(truth, score, k=top, **given_)
@@ -150,9 +144,7 @@ def test_probability_scores_are_those_of_scikit_learn(k, seed, weighted, dtype):
     for average in ("macro", "weighted", None):
         given_ = {"average": average, "sample_weight": weight}
         ours = metrics.roc_auc_score(truth, score, **given_)
-        np.testing.assert_allclose(
-            ours, judge.roc_auc_score(truth, score, multi_class="ovr", **given_), rtol=1e-9
-        )
+        np.testing.assert_allclose(ours, judge.roc_auc_score(truth, score, multi_class="ovr", **given_), rtol=1e-9)
 
 
 @settings(max_examples=30, deadline=None)

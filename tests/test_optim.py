@@ -82,9 +82,7 @@ def test_parity_with_pytorch(name, options, dtype):
         np.testing.assert_allclose(a.data, b.detach().numpy(), **TOLERANCE[dtype])
 
 
-def formula_step(
-    name, theta, g, state, t, lr=0.01, momentum=0.0, nesterov=False, betas=(), centered=False, **rest
-):
+def formula_step(name, theta, g, state, t, lr=0.01, momentum=0.0, nesterov=False, betas=(), centered=False, **rest):
     """The new θ and the new state, by `formulas`; the state begins as zeros."""
     if name == "Adagrad":
         theta, *state = formulas.adagrad(theta, g, *state[:1], lr, **rest)
@@ -413,9 +411,7 @@ def test_warm_up():
     np.testing.assert_allclose(found, [0.5, 1, 1, 0.5, 0.25, 0.125])
     o = optimizer(0.4)
     found = rates(optim.WarmupLR(o, 2, then=optim.CosineLR(o, 4, min_lr=0.1)), 8)
-    np.testing.assert_allclose(
-        found, [0.2, 0.4, 0.4, *rates(optim.CosineLR(optimizer(), 4, 0.1), 5)[1:], 0.1]
-    )
+    np.testing.assert_allclose(found, [0.2, 0.4, 0.4, *rates(optim.CosineLR(optimizer(), 4, 0.1), 5)[1:], 0.1])
 
 
 def test_any_function_of_t_is_a_schedule_and_the_optimizer_obeys():

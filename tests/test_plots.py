@@ -28,9 +28,7 @@ DRAW = {
     "folds": lambda ax=None: plots.folds(KFold(3).split(range(10)), ax=ax),
     "folds of classes": lambda ax=None: plots.folds(KFold(3).split(range(10)), list("aabbbabbab"), ax),
     "filters": lambda ax=None: plots.filters(rng.normal(size=(7, 1, 3, 5)), ax),
-    "filters over channels": lambda ax=None: plots.filters(
-        rng.normal(size=(4, 3, 3, 3)).astype(np.float32), ax
-    ),
+    "filters over channels": lambda ax=None: plots.filters(rng.normal(size=(4, 3, 3, 3)).astype(np.float32), ax),
     "feature_maps": lambda ax=None: plots.feature_maps(rng.random((6, 5, 5)), ax),
     "images": lambda ax=None: plots.images(rng.random((5, 1, 8, 8)), range(5), [0, 1, 2, 3, 3], ax),
     "colour images": lambda ax=None: plots.images(rng.integers(0, 256, (2, 3, 8, 8), dtype=np.uint8), ax=ax),

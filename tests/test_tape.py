@@ -61,9 +61,7 @@ def test_gradient_argument():
     assert x.grad.tolist() == [3, 30] and x.grad.dtype == np.float32
     (x * 3).backward(tm.tensor([1.0, 0.0]))
     assert x.grad.tolist() == [6, 30]
-    with pytest.raises(
-        ValueError, match=r"^backward: the gradient has shape \(3,\), but the output has shape \(2,\)"
-    ):
+    with pytest.raises(ValueError, match=r"^backward: the gradient has shape \(3,\), but the output has shape \(2,\)"):
         (x * 3).backward(np.ones(3))
     given_gradient = np.ones(2, np.float32)
     x.grad = None
@@ -78,9 +76,7 @@ def test_backward_of_a_leaf():
 
 
 def test_needs_a_scalar():
-    with pytest.raises(
-        RuntimeError, match=r"^backward: the output has shape \(2,\), and only a scalar has one"
-    ):
+    with pytest.raises(RuntimeError, match=r"^backward: the output has shape \(2,\), and only a scalar has one"):
         (leaf(1.0, 2.0) * 2).backward()
     with pytest.raises(RuntimeError, match=r"^grad: the output has shape \(2,\)"):
         x = leaf(1.0, 2.0)
@@ -178,9 +174,7 @@ def test_fused_operation_without_second_derivative():
     x = leaf(3.0)
     fused(x).backward()
     assert x.grad.item() == 6
-    with pytest.raises(
-        RuntimeError, match=r"the fused kernel has no second derivative: use functional.square$"
-    ):
+    with pytest.raises(RuntimeError, match=r"the fused kernel has no second derivative: use functional.square$"):
         tm.grad(fused(x), x, create_graph=True)
 
 
@@ -319,3 +313,14 @@ def test_independent_graphs_in_threads():
     for t in threads:
         t.join()
     assert results == {seed: 20 * 2 * 21 * 21 * seed for seed in range(1, 9)}
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_grad_results_share_no_memory():
+    x = wanting(1, 2)
+    a, b = x * 1, x * 2
+    ga, gb = tm.grad((a + b).sum(), [a, b])
+    assert not np.shares_memory(ga.data, gb.data) and ga.data.flags.writeable

@@ -226,3 +226,23 @@ def test_deep_chain_dies_without_backward(without_gc):
     last = weakref.ref(y)
     del y
     assert last() is None
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_gradient_of_a_leaf_that_changed_its_shape():
+    x = wanting(1, 2)
+    y = (x * 2).sum()
+    x.data = np.ones(5, np.float32)
+    with pytest.raises((RuntimeError, ValueError)):
+        y.backward()
+
+
+def test_reshape_that_copied_is_no_view():
+    w = tm.tensor(np.ones((2, 2), np.float32)).T
+    x = wanting(1, 2, 3, 4)
+    y = (x.reshape(2, 2) * w).sum()
+    w.reshape(4)[0] = 9
+    y.backward()

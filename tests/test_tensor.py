@@ -58,9 +58,7 @@ def test_foreign_byte_order_becomes_native(make):
     assert t.dtype.isnative and t.dtype == np.float32 and t.tolist() == [0.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    "data", ["abc", ["a"], [None], 1j, 2**70, object(), np.datetime64("2020"), [1, "a"], {"a": 1}]
-)
+@pytest.mark.parametrize("data", ["abc", ["a"], [None], 1j, 2**70, object(), np.datetime64("2020"), [1, "a"], {"a": 1}])
 def test_what_is_no_number_is_refused(data):
     with pytest.raises(TypeError, match=r"^tensor: cannot hold .* give numbers or booleans"):
         tm.tensor(data)
@@ -181,9 +179,7 @@ dtypes = st.sampled_from([np.float32, np.float64])
 def test_operators_are_those_of_numpy(shapes, operator, kinds, data):
     arrays = [data.draw(hnp.arrays(data.draw(dtypes), s, elements=numbers)) for s in shapes.input_shapes]
     kinds = kinds.split("-")
-    operands = [
-        tm.Tensor(a, requires_grad=True) if k == "tensor" else a for a, k in zip(arrays, kinds, strict=True)
-    ]
+    operands = [tm.Tensor(a, requires_grad=True) if k == "tensor" else a for a, k in zip(arrays, kinds, strict=True)]
     y, expected = operator(*operands), operator(*arrays)
     assert isinstance(y, tm.Tensor) and y.dtype == expected.dtype and y.shape == shapes.result_shape
     np.testing.assert_array_equal(y.data, expected)
@@ -377,9 +373,7 @@ def test_asarray(x):
     ],
 )
 def test_unsupported_numpy_function(call, x):
-    with pytest.raises(
-        TypeError, match=r"^np\.\S+.* is not differentiable here, so a Tensor would silently lose"
-    ):
+    with pytest.raises(TypeError, match=r"^np\.\S+.* is not differentiable here, so a Tensor would silently lose"):
         call(x)
 
 
@@ -441,3 +435,34 @@ def test_requires_grad_(x):
     assert w.requires_grad and not w.requires_grad_(False).requires_grad
     with pytest.raises(RuntimeError, match="only a leaf can change"):
         (x * 1).requires_grad_()
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_astype_integer_ends_the_gradient():
+    y = wanting(1.5, 2.5).astype(np.int64)
+    assert y.tolist() == [1, 2] and not y.requires_grad
+
+
+def test_index_array_changed_in_place():
+    i, w = np.array([0, 1]), wanting(1, 2)
+    y = (w[i] * np.array([1, 5], np.float32)).sum()
+    i[0] = 1
+    y.backward()
+    assert w.grad.tolist() == [1, 5]
+
+
+def test_mask_array_and_tensor():
+    assert (np.array([True, False]) & (wanting(1, 2) > 0)).tolist() == [True, False]
+
+
+def test_data_of_a_leaf_stays_floating_point():
+    x = wanting(1, 2)
+    with pytest.raises(TypeError):
+        x.data = [1, 2]
+
+
+def test_format():
+    assert f"{tm.tensor(1.23456):.3f}" == "1.235"

@@ -100,9 +100,7 @@ def test_three_parts_share_out_every_class(seed, classes):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.concatenate([np.arange(classes).repeat(6), rng.integers(0, classes, 20)]))
     x = np.arange(len(y))
-    parts = train_validation_test_split(
-        x, y, validation_size=0.2, test_size=0.25, stratify=y, random_state=seed
-    )
+    parts = train_validation_test_split(x, y, validation_size=0.2, test_size=0.25, stratify=y, random_state=seed)
     xs, ys = parts[:3], parts[3:]
     assert sorted(np.concatenate(xs)) == list(x)
     assert [len(p) for p in xs[1:]] == [int(np.ceil(0.2 * len(y))), int(np.ceil(0.25 * len(y)))]
@@ -110,9 +108,7 @@ def test_three_parts_share_out_every_class(seed, classes):
         np.testing.assert_array_equal(y[part], labels)
         fair = np.bincount(y) * len(part) / len(y)
         assert np.abs(np.bincount(labels, minlength=classes) - fair).max() < 2
-    again = train_validation_test_split(
-        x, y, validation_size=0.2, test_size=0.25, stratify=y, random_state=seed
-    )
+    again = train_validation_test_split(x, y, validation_size=0.2, test_size=0.25, stratify=y, random_state=seed)
     for a, b in zip(parts, again, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -170,9 +166,7 @@ def test_predictions_come_from_the_model_that_had_not_seen_the_sample(blobs):
         model = NearestMean()
         model.fit(X[train], y[train])
         np.testing.assert_array_equal(result.predictions[test], model.predict(X[test]))
-    assert result.mean["accuracy"] == pytest.approx(
-        np.mean(result.predictions == y)
-    )  # the folds are of equal size
+    assert result.mean["accuracy"] == pytest.approx(np.mean(result.predictions == y))  # the folds are of equal size
 
 
 def test_a_function_of_three_arguments_is_a_recipe_too(blobs):

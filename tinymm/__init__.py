@@ -20,8 +20,7 @@ __version__ = "0.1.0"
 # Loaded when first used, so that `import tinymm` stays quick: name → the module it is, or is in.
 _LATER = {
     **{
-        name: f"tinymm.{name}"
-        for name in ("checkpoint", "data", "formulas", "initializers", "metrics", "models", "nn")
+        name: f"tinymm.{name}" for name in ("checkpoint", "data", "formulas", "initializers", "metrics", "models", "nn")
     },
     **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "training", "validation")},
     "datasets": "tinymm.data.datasets",

@@ -67,16 +67,14 @@ def gradcheck(
     True
     """
     if order > 1:
-        gradcheck(
-            fn, *inputs, eps=eps, rtol=rtol, atol=atol, order=order - 1, raise_exception=raise_exception
-        )
+        lower = gradcheck(fn, *inputs, eps=eps, rtol=rtol, atol=atol, order=order - 1, raise_exception=raise_exception)
+        if not lower:
+            return lower
         fn = _derivative(fn)
     arrays = [np.asarray(x) if isinstance(x, Tensor | np.ndarray | float) else x for x in inputs]
     checked = [i for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     if not checked:
-        raise ValueError(
-            "gradcheck: none of the inputs holds floating-point numbers, so there is no gradient to check"
-        )
+        raise ValueError("gradcheck: none of the inputs holds floating-point numbers, so there is no gradient to check")
     for i in checked:
         arrays[i] = arrays[i].astype(np.float64, copy=False)  # keeps strides if it is float64 already
 
@@ -92,8 +90,7 @@ def gradcheck(
 
     def evaluate(i: int, moved: np.ndarray) -> list[np.ndarray]:
         point = [
-            Tensor(moved if j == i else a, requires_grad=True) if j in checked else a
-            for j, a in enumerate(arrays)
+            Tensor(moved if j == i else a, requires_grad=True) if j in checked else a for j, a in enumerate(arrays)
         ]
         return [np.array(y, dtype=np.float64) for y in _as_tuple(fn(*point))]
 
@@ -131,6 +128,8 @@ def _derivative(fn: Callable[..., Any]) -> Callable[..., tuple]:
     def gradients(*inputs: Any) -> tuple:
         wanted = [x for x in inputs if isinstance(x, Tensor)]
         total = sum((y * y).sum() for y in _as_tuple(fn(*inputs)))
+        if not (isinstance(total, Tensor) and total.requires_grad):
+            return tuple(x * 0 for x in wanted)
         return grad(total, wanted, create_graph=True)
 
     return gradients

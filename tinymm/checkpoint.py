@@ -60,9 +60,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"load: {path} has format {version}, but this version of tinymm reads format {FORMAT}: another version wrote it"
         )
     if sha256 != _digest(arrays):
-        raise CheckpointError(
-            f"load: {path} is damaged: its arrays do not have the SHA-256 that was written with them"
-        )
+        raise CheckpointError(f"load: {path} is damaged: its arrays do not have the SHA-256 that was written with them")
     return _decode(content, arrays)
 
 

@@ -123,9 +123,7 @@ def _train(options: argparse.Namespace) -> int:
         for name, score in rows.items():
             print(f"  {name:<10} {score['mean']:.2%} ± {score['std']:.2%}")
     else:
-        print(
-            f"accuracy on the held-out fifth of {numbers['data']['name']}: {numbers['held_out']['accuracy']:.2%}"
-        )
+        print(f"accuracy on the held-out fifth of {numbers['data']['name']}: {numbers['held_out']['accuracy']:.2%}")
     if "notes" in numbers:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")

@@ -65,9 +65,7 @@ def _range(array: np.ndarray) -> str:
     if array.dtype == bool:
         return f"{np.count_nonzero(array):,} of {array.size:,} true"
     finite = array[np.isfinite(array)]
-    broken = (
-        f" · {array.size - finite.size:,} of {array.size:,} not finite" if finite.size < array.size else ""
-    )
+    broken = f" · {array.size - finite.size:,} of {array.size:,} not finite" if finite.size < array.size else ""
     if not finite.size:
         return broken.removeprefix(" · ")
     mean = finite.mean(dtype=np.float64)

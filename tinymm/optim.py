@@ -35,9 +35,7 @@ class Optimizer:
                     "pass a list of them, such as model.parameters()"
                 )
         if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
-            raise ValueError(
-                f"{type(self).__name__}: a parameter comes twice and would be updated twice: pass it once"
-            )
+            raise ValueError(f"{type(self).__name__}: a parameter comes twice and would be updated twice: pass it once")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         self._require(lr=lr, weight_decay=weight_decay)
         self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
@@ -144,9 +142,7 @@ class Adagrad(Optimizer):
 
     _arrays = ("total",)
 
-    def __init__(
-        self, parameters: Iterable[Tensor], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0
-    ):
+    def __init__(self, parameters: Iterable[Tensor], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay)
         self._require(eps=eps)
         self.eps = eps
@@ -322,9 +318,7 @@ class CosineLR(Schedule):
         if total < 1:
             raise ValueError(f"CosineLR: total is {total}, but it must be 1 or more")
         low = min_lr / optimizer.lr if optimizer.lr else 0.0
-        super().__init__(
-            optimizer, lambda t: low + (1 - low) * (1 + math.cos(math.pi * min(t / total, 1))) / 2
-        )
+        super().__init__(optimizer, lambda t: low + (1 - low) * (1 + math.cos(math.pi * min(t / total, 1))) / 2)
 
 
 class WarmupLR(Schedule):

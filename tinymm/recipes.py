@@ -83,9 +83,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for option, table in (("model", MODELS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, option) not in table:
-                raise ValueError(
-                    f"{option} {getattr(self, option)!r} is unknown: choose one of {', '.join(table)}"
-                )
+                raise ValueError(f"{option} {getattr(self, option)!r} is unknown: choose one of {', '.join(table)}")
         for option, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("folds", 0)):
             value = getattr(self, option)
             if value is not None and value < least:
@@ -193,9 +191,7 @@ def load_data(recipe: Recipe) -> tuple[Dataset, CleaningReport]:
     present = np.unique(y)
     if len(present) < 2:
         only = data.class_names[present[0]]
-        raise ValueError(
-            f"{data.name}: all samples are of one class ({only}): there is nothing to tell apart"
-        )
+        raise ValueError(f"{data.name}: all samples are of one class ({only}): there is nothing to tell apart")
     if recipe.folds > len(y):
         raise ValueError(f"{recipe.folds} folds are more than the {len(y)} samples: use fewer folds")
     return Dataset(x, y, data.class_names, data.name, data.source, data.licence), report

@@ -82,7 +82,9 @@ def _table(rows: Mapping[str, Mapping[str, Score]]) -> str:
     folds = max(np.size(score) for row in rows.values() for score in row.values())
     note = f"<p>Mean ± standard deviation over {folds} folds.</p>" if folds > 1 else ""
     body = "\n".join(lines)
-    return f'{note}<div class="wide"><table><thead><tr><td></td>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    return (
+        f'{note}<div class="wide"><table><thead><tr><td></td>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    )
 
 
 def _score(score: Score) -> str:

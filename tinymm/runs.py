@@ -58,9 +58,7 @@ def train(
     data, cleaning = load_data(recipe)
     Preparation(recipe.model, data.x.shape[1:])  # refuses what the model cannot read
     splits = _split(recipe, data)
-    folder = _new_folder(
-        output, name or f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    )
+    folder = _new_folder(output, name or f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
 
     (x, held_x, y, held_y), folds = splits
     classes = len(data.class_names)
@@ -90,18 +88,14 @@ def _split(recipe: Recipe, data: Dataset) -> tuple[list[np.ndarray], list[Fold]]
     return held, list(splitter.split(data.x, data.y))
 
 
-def _cross_validate(
-    recipe: Recipe, data: Dataset, folds: list[Fold], progress: bool
-) -> CrossValidation | None:
+def _cross_validate(recipe: Recipe, data: Dataset, folds: list[Fold], progress: bool) -> CrossValidation | None:
     """The scores over the folds; None if Ctrl-C interrupted them."""
     done = iter(range(1, len(folds) + 1))
 
     def train_and_predict(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray) -> np.ndarray:
         fold = next(done)
         title = f"fold {fold}/{len(folds)}" if progress else None
-        trained = train_model(
-            recipe, x_train, y_train, len(data.class_names), None, title, recipe.seed + fold
-        )
+        trained = train_model(recipe, x_train, y_train, len(data.class_names), None, title, recipe.seed + fold)
         if trained.history.interrupted:
             raise KeyboardInterrupt
         return trained.probabilities(x_test).argmax(axis=1)
@@ -175,8 +169,7 @@ def _numbers(run: Run) -> dict[str, Any]:
             "accuracy": _spread(run.validation.scores["accuracy"]),
         }
         numbers["cross_validation"] |= {
-            row: {column: _spread(scores) for column, scores in columns.items()}
-            for row, columns in table.items()
+            row: {column: _spread(scores) for column, scores in columns.items()} for row, columns in table.items()
         }
     return numbers
 
@@ -246,9 +239,7 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
     summary["held-out accuracy"] = held
     parameters = sum(p.size for p in run.trained.model.parameters())
     facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"}
-    arguments = [
-        f"--{key.replace('_', '-')} {value}" for key, value in asdict(run.recipe).items() if key != "augment"
-    ]
+    arguments = [f"--{key.replace('_', '-')} {value}" for key, value in asdict(run.recipe).items() if key != "augment"]
     arguments.append("--augment" if run.recipe.augment else "--no-augment")
     write_report(
         path,
@@ -299,9 +290,7 @@ def load_trained(path: str | os.PathLike[str]) -> tuple[Trained, list[str]]:
         not isinstance(state, dict)
         or not {"recipe", "model", "standardizer", "image_shape", "class_names"} <= state.keys()
     ):
-        raise checkpoint.CheckpointError(
-            f"{path} holds no trained model: give a checkpoint that tinymm train wrote"
-        )
+        raise checkpoint.CheckpointError(f"{path} holds no trained model: give a checkpoint that tinymm train wrote")
     recipe, shape, names = Recipe(**state["recipe"]), tuple(state["image_shape"]), state["class_names"]
     model = make_model(recipe.model, shape, len(names))
     model.load_state_dict(state["model"])
@@ -325,9 +314,7 @@ def classify(path: str | os.PathLike[str], image_paths: list[str]) -> tuple[np.n
         if image.shape[2:] != (rows, columns):
             margin = 4 if (rows, columns) == (28, 28) else 0  # as MNIST and the UCI digits have it
             image = (
-                frame_ink(image, (rows, columns), margin)
-                if channels == 1
-                else resize(image, (rows, columns), "area")
+                frame_ink(image, (rows, columns), margin) if channels == 1 else resize(image, (rows, columns), "area")
             )
         images.append(image[0])
     return trained.probabilities(np.stack(images).astype(np.float32)), names

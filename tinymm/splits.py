@@ -93,9 +93,7 @@ class StratifiedKFold(KFold):
             raise ValueError("StratifiedKFold: split(X, y) needs the classes y: without them use KFold")
         codes, counts = _classes("StratifiedKFold", y)
         if counts.max() < k:
-            raise ValueError(
-                f"StratifiedKFold: no class has {k} members, one for each fold: use fewer folds or KFold"
-            )
+            raise ValueError(f"StratifiedKFold: no class has {k} members, one for each fold: use fewer folds or KFold")
         if counts.min() < k:
             warnings.warn(
                 f"StratifiedKFold: the smallest class has {counts.min()} sample(s) for {k} folds, "
@@ -215,21 +213,15 @@ def _part(where: str, name: str, size: Any, n: int, rounded: Callable[[float], i
         return int(size)
     if isinstance(size, (float, np.floating)) and 0 < size < 1:
         return rounded(float(size) * n)
-    raise ValueError(
-        f"{where}: {name}={size!r} must be a share between 0 and 1, or a number of the {n} samples"
-    )
+    raise ValueError(f"{where}: {name}={size!r} must be a share between 0 and 1, or a number of the {n} samples")
 
 
 def _generator(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return generator()
-    if isinstance(random_state, (np.random.Generator, int, np.integer)) and not isinstance(
-        random_state, bool
-    ):
+    if isinstance(random_state, (np.random.Generator, int, np.integer)) and not isinstance(random_state, bool):
         return np.random.default_rng(random_state)
-    raise TypeError(
-        f"random_state must be a seed, a numpy.random.Generator or None, not {type(random_state).__name__}"
-    )
+    raise TypeError(f"random_state must be a seed, a numpy.random.Generator or None, not {type(random_state).__name__}")
 
 
 def _classes(where: str, y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -237,9 +229,7 @@ def _classes(where: str, y: Any) -> tuple[np.ndarray, np.ndarray]:
     labels = labels_of(where, "y", y)
     _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
     if len(first) < 2:
-        raise ValueError(
-            f"{where}: y has one class only, so there is nothing to stratify: check y, or leave it out"
-        )
+        raise ValueError(f"{where}: y has one class only, so there is nothing to stratify: check y, or leave it out")
     codes = np.argsort(np.argsort(first))[codes]
     return codes, np.bincount(codes)
 

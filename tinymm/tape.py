@@ -165,9 +165,7 @@ class Operation:
     def _bind(self, args: tuple, options: dict[str, Any]) -> tuple:
         """The positional arguments, completed by keywords and defaults."""
         if len(args) > len(self.names):
-            raise TypeError(
-                f"{self.name}: takes at most {len(self.names)} arguments, but {len(args)} were given"
-            )
+            raise TypeError(f"{self.name}: takes at most {len(self.names)} arguments, but {len(args)} were given")
         bound = list(args)
         for name in self.names[len(args) :]:
             if name in options:
@@ -203,8 +201,9 @@ class Operation:
             return result
         record = wanted and _recording.enabled and bool(self.derivatives or self.joint)
         if self.outputs == 1:
-            output = Variable.Result(result, record)
-            if self.view and output._array.base is not None and isinstance(args[0], Variable):
+            output = Variable.Result(result, record and result.dtype.kind == "f")
+            record = output.requires_grad
+            if self.view and isinstance(args[0], Variable) and _shares_memory(output._array, args[0]._array):
                 output._version = args[0]._version
             outputs = (output,)
         else:
@@ -217,6 +216,11 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
+
+
+def _shares_memory(view: np.ndarray, array: np.ndarray) -> bool:
+    """Whether `view` was cut out of `array`; NumPy notes the array that owns the memory."""
+    return view.base is not None and (view.base is array or view.base is array.base)
 
 
 def operation(*numpy_functions: Callable, **kinds: Any) -> Callable[[Callable], Operation]:
@@ -273,9 +277,7 @@ class Node:
 
         if operation.joint:
             function, plan = operation.joint
-            self.steps: Any = [
-                (function, [self._find(*what, args, outputs, saved) for what in plan], self.parents)
-            ]
+            self.steps: Any = [(function, [self._find(*what, args, outputs, saved) for what in plan], self.parents)]
         else:
             # (derivative, its saved values, the parents it serves)
             self.steps = [

@@ -71,6 +71,8 @@ def grad(
         g = found.get((x._node or x, x._index))
         if g is None:
             g = np.zeros_like(x._array)
+        elif isinstance(g, np.ndarray) and x._node is not None:
+            g = g.copy()  # inside the graph several may share one array
         results.append(g if isinstance(g, Tensor) else Tensor(g))
     return tuple(results) if several else results[0]
 
@@ -107,9 +109,7 @@ def _in_place(numpy_function: Callable) -> Callable:
                     f"in-place {numpy_function.__name__}: a leaf that wants a gradient cannot change while operations "
                     "are recorded: put the update inside `with tm.no_grad():`"
                 )
-            return OPERATIONS[numpy_function](
-                self, other
-            )  # a new tensor under the old name: the tape stays right
+            return OPERATIONS[numpy_function](self, other)  # a new tensor under the old name: the tape stays right
         numpy_function(self._array, np.asarray(other), out=self._array)
         self._version[0] += 1
         return self
@@ -126,6 +126,9 @@ class Tensor(Variable):
 
     Attributes: `data` the array itself, `grad` the gradient that `backward()` has added up (or None),
     `requires_grad`, `shape`, `dtype`, `ndim`, `size`, `T`.
+
+    An explicit `np.asarray(t)`, and with it any NumPy function that is given Tensors inside a plain list, takes the
+    values and leaves the gradient behind: write `np.stack([t, u])`, not `np.sum([t, u])`.
 
     In-place changes: `t[i] = v`, `t += v` and `t.data = a` are noticed, and a backward pass that needed the
     old values refuses. Writing into the raw array (`t.data[i] = v`) is not noticed: call `mark_changed()` after it.
@@ -150,7 +153,7 @@ class Tensor(Variable):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._array = _as_array(value)
+        self._array = Tensor(value, self.requires_grad)._array
         self._version[0] += 1
 
     @property
@@ -187,9 +190,7 @@ class Tensor(Variable):
     def item(self) -> float:
         """The single number of a tensor of one element, as a Python number. ValueError for more."""
         if self._array.size != 1:
-            raise ValueError(
-                f"item: needs exactly one element, but the shape is {self.shape}: index or reduce first"
-            )
+            raise ValueError(f"item: needs exactly one element, but the shape is {self.shape}: index or reduce first")
         return self._array.item()
 
     def tolist(self) -> Any:
@@ -212,6 +213,9 @@ class Tensor(Variable):
 
     def __index__(self) -> int:
         return self._array.__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
@@ -242,9 +246,7 @@ class Tensor(Variable):
 
     # --- gradients ----------------------------------------------------------------------------------------
 
-    def backward(
-        self, gradient: Any = None, create_graph: bool = False, retain_graph: bool | None = None
-    ) -> None:
+    def backward(self, gradient: Any = None, create_graph: bool = False, retain_graph: bool | None = None) -> None:
         """Add d(self)/d(leaf), times `gradient`, to the `.grad` of every leaf this tensor was computed from.
 
         `gradient` has the shape of this tensor and may be left out for a scalar. The graph is freed on the
@@ -254,7 +256,13 @@ class Tensor(Variable):
         """
         seed = _seed("backward", self, gradient, create_graph)
         retain = create_graph if retain_graph is None else retain_graph
-        for (leaf, _), g in sweep([(self, seed)], None, create_graph, retain).items():
+        found = sweep([(self, seed)], None, create_graph, retain)
+        for (leaf, _), g in found.items():
+            if g.shape != leaf.shape:
+                raise RuntimeError(
+                    f"backward: a leaf had shape {g.shape} when it was used and has {leaf.shape} now: recompute the output"
+                )
+        for (leaf, _), g in found.items():
             g = g if isinstance(g, Tensor) else Tensor(g)
             leaf.grad = g if leaf.grad is None else leaf.grad + g
 
@@ -271,9 +279,7 @@ class Tensor(Variable):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set whether this leaf wants a gradient; returns itself."""
         if self._node is not None:
-            raise RuntimeError(
-                "requires_grad_: only a leaf can change; use detach() for a copy without history"
-            )
+            raise RuntimeError("requires_grad_: only a leaf can change; use detach() for a copy without history")
         self.requires_grad = Tensor(self._array, requires_grad).requires_grad
         return self
 
@@ -315,11 +321,12 @@ class Tensor(Variable):
     __ne__, _ = _binary(np.not_equal)  # type: ignore[assignment]
     __lt__, __gt__ = _binary(np.less)
     __le__, __ge__ = _binary(np.less_equal)
-    __and__, __rand__ = _binary(np.logical_and)
-    __or__, __ror__ = _binary(np.logical_or)
+    __and__, __rand__ = _binary(np.bitwise_and)
+    __or__, __ror__ = _binary(np.bitwise_or)
+    __xor__, __rxor__ = _binary(np.bitwise_xor)
     __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
     __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
-    __neg__, __abs__, __invert__ = _unary("negative"), _unary("abs"), _unary("logical_not")
+    __neg__, __abs__, __invert__ = _unary("negative"), _unary("abs"), _unary("invert")
 
     def __getitem__(self, index: Any) -> Tensor:
         """Basic slices, integer arrays, boolean masks, None and Ellipsis, as in NumPy."""
@@ -361,10 +368,10 @@ Variable.Result = Tensor
 
 
 def _plain_index(index: Any) -> Any:
-    """An index in which Tensors have become arrays."""
+    """An index in which Tensors have become arrays, and arrays copies that nobody can change."""
     if isinstance(index, tuple):
         return tuple(_plain_index(i) for i in index)
-    return index._array if isinstance(index, Tensor) else index
+    return np.array(index) if isinstance(index, Tensor | np.ndarray) else index
 
 
 def _unsupported(name: str) -> TypeError:

@@ -80,9 +80,7 @@ def fit(
                     bar.set_postfix_str(f"loss {total / samples:.3f}, accuracy {correct / samples:.1%}")
             measured = {"train_loss": total / samples, "train_accuracy": correct / samples}
             if validation is not None:
-                measured["validation_loss"], measured["validation_accuracy"] = evaluate(
-                    model, *validation, loss
-                )
+                measured["validation_loss"], measured["validation_accuracy"] = evaluate(model, *validation, loss)
             history.note(**measured)
             shown = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in measured.items())
             bar.set_postfix_str(f"epoch {epoch + 1}/{epochs}: {shown}")
@@ -117,11 +115,7 @@ def _diagnosis(model: Module, x: np.ndarray, number: float, epoch: int, batches:
     else:
         with no_grad(), watch(look):
             model(x)
-        where = (
-            f"the first layer whose output is not finite is {found[0]}"
-            if found
-            else "only the loss is not finite"
-        )
+        where = f"the first layer whose output is not finite is {found[0]}" if found else "only the loss is not finite"
         where += ": try a smaller learning rate, or clip the gradients"
     return f"fit: the loss is {number} in epoch {epoch + 1}, step {batches.batch} of {len(batches)}; {where}"
 

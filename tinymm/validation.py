@@ -92,9 +92,7 @@ class CrossValidation:
         """
         names = [str(name) for name in (self.classes if class_names is None else class_names)]
         if len(names) != len(self.classes):
-            raise ValueError(
-                f"table: {len(names)} class_names for {len(self.classes)} classes: name every class"
-            )
+            raise ValueError(f"table: {len(names)} class_names for {len(self.classes)} classes: name every class")
         columns = {"precision": "precision", "recall": "recall", "F1": "f1"}
         rows = {
             name: {column: self.scores[f"{score}_per_class"][:, c] for column, score in columns.items()}
@@ -153,16 +151,12 @@ def cross_validate(
     for i, (train, test) in enumerate(folds, 1):
         prediction = np.asarray(fit_predict(take(X, train), y[train], take(X, test)))
         if prediction.ndim == 0 or len(prediction) != len(test):
-            raise ValueError(
-                f"{where}: fold {i} has {len(test)} test samples, but predictions are {prediction.shape}"
-            )
+            raise ValueError(f"{where}: fold {i} has {len(test)} test samples, but predictions are {prediction.shape}")
         predicted.append(prediction)
         for name, scorer in scorers.items():
             scores[name].append(scorer(y[test], prediction))
     predictions = np.concatenate(predicted)[np.argsort(tested)]
-    return CrossValidation(
-        {name: np.array(rows) for name, rows in scores.items()}, predictions, folds, classes
-    )
+    return CrossValidation({name: np.array(rows) for name, rows in scores.items()}, predictions, folds, classes)
 
 
 def _as_fit_predict(estimator: Any) -> Callable[[Any, Any, Any], Any]:
@@ -173,9 +167,7 @@ def _as_fit_predict(estimator: Any) -> Callable[[Any, Any, Any], Any]:
         )
     parameters = inspect.signature(estimator).parameters.values()
     required = [
-        p
-        for p in parameters
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(required) == 3:
         return estimator
@@ -188,9 +180,7 @@ def _as_fit_predict(estimator: Any) -> Callable[[Any, Any, Any], Any]:
     def fit_predict(X_train: Any, y_train: Any, X_test: Any) -> Any:
         model = estimator()
         if not (hasattr(model, "fit") and hasattr(model, "predict")):
-            raise TypeError(
-                f"cross_validate: the estimator made a {type(model).__name__}, which lacks fit or predict"
-            )
+            raise TypeError(f"cross_validate: the estimator made a {type(model).__name__}, which lacks fit or predict")
         model.fit(X_train, y_train)
         return model.predict(X_test)
 

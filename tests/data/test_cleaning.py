@@ -158,9 +158,7 @@ def test_wrong_arguments():
 
 
 @settings(max_examples=40)
-@given(
-    st.lists(st.sampled_from(["good", "nan", "constant", "range", "label", "copy"]), min_size=1, max_size=12)
-)
+@given(st.lists(st.sampled_from(["good", "nan", "constant", "range", "label", "copy"]), min_size=1, max_size=12))
 def test_kept_and_dropped_make_up_the_whole(kinds):
     images, labels = good(len(kinds) + 1)
     for i, kind in enumerate(kinds, start=1):

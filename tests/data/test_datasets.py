@@ -54,9 +54,7 @@ def test_mnist_has_only_two_subsets():
 
 def test_mnist_files_are_named_as_the_authors_did():
     names = {file.name for files in MNIST_FILES.values() for file in files}
-    assert names == {
-        f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-    }
+    assert names == {f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")}
     for file in (file for files in MNIST_FILES.values() for file in files):
         assert len(file.sha256) == 64 and int(file.sha256, 16)
 

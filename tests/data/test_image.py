@@ -134,9 +134,7 @@ def test_wrong_sizes_and_methods():
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "LA", "CMYK"])
 def test_read_image_takes_every_mode(tmp_path, mode):
-    Image.new("RGB", (4, 3), "white").convert(mode).save(
-        path := tmp_path / f"a.{'tif' if mode == 'CMYK' else 'png'}"
-    )
+    Image.new("RGB", (4, 3), "white").convert(mode).save(path := tmp_path / f"a.{'tif' if mode == 'CMYK' else 'png'}")
     x = read_image(path)
     assert x.shape == (1, 3, 4) and x.dtype == np.float32
     np.testing.assert_allclose(x, 1, rtol=1e-6)

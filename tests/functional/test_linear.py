@@ -49,9 +49,7 @@ def test_matmul_broadcasts_as_numpy(batch, n, k, m):
 
 def test_matmul_errors():
     a = tm.tensor(np.ones((2, 3), np.float32))
-    with pytest.raises(
-        ValueError, match=r"^matmul: shapes \(2, 3\) and \(2, 3\) do not fit: .* \(3\) .* \(2\)"
-    ):
+    with pytest.raises(ValueError, match=r"^matmul: shapes \(2, 3\) and \(2, 3\) do not fit: .* \(3\) .* \(2\)"):
         a @ a
     with pytest.raises(ValueError, match=r"^matmul: shapes \(2, 3\) and \(\): a number is no matrix"):
         a @ 2
@@ -97,9 +95,7 @@ def test_linear_does_not_write_into_its_inputs():
 def test_einsum(subscripts, shapes):
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=s) for s in shapes]
-    np.testing.assert_allclose(
-        np.einsum(subscripts, *map(tm.Tensor, arrays)).data, np.einsum(subscripts, *arrays)
-    )
+    np.testing.assert_allclose(np.einsum(subscripts, *map(tm.Tensor, arrays)).data, np.einsum(subscripts, *arrays))
     assert tm.gradcheck(lambda *xs: F.einsum(subscripts, *xs), *arrays, order=2)
 
 
@@ -126,7 +122,21 @@ def test_embedding():
     with pytest.raises(TypeError, match=r"^embedding: indices must be integers, but they are float64"):
         F.embedding([1.0], table)
     for wrong in ([-1, 1], [0, 3]):
-        with pytest.raises(
-            IndexError, match=rf"^embedding: indices run from {wrong[0]} to {wrong[1]}, .* 0 to 2$"
-        ):
+        with pytest.raises(IndexError, match=rf"^embedding: indices run from {wrong[0]} to {wrong[1]}, .* 0 to 2$"):
             F.embedding(wrong, table)
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_linear_bias_of_wrong_shape():
+    with pytest.raises(ValueError, match="linear"):
+        F.linear(wanting(1, 2)[None], wanting(1, 2)[None], wanting(1, 2))
+
+
+def test_python_numbers_in_lists_do_not_change_the_dtype():
+    x = wanting(1, 2)
+    assert {(x @ [1.0, 2.0]).dtype, F.mse_loss(x, [1.0, 2.0]).dtype, F.einsum(",i->i", 2.0, x).dtype} == {
+        np.dtype("f4")
+    }

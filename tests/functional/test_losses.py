@@ -147,16 +147,23 @@ def test_shapes_must_match(loss):
 
 @pytest.mark.parametrize("targets", [[-0.1], [1.5], [np.nan]])
 def test_binary_targets_are_probabilities(targets):
-    with pytest.raises(
-        ValueError, match=r"^binary_cross_entropy_with_logits: targets run from .* between 0 and 1"
-    ):
+    with pytest.raises(ValueError, match=r"^binary_cross_entropy_with_logits: targets run from .* between 0 and 1"):
         F.binary_cross_entropy_with_logits(tm.tensor([1.0]), targets)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"])
 def test_unknown_reduction(name):
     targets = [1] if name == "cross_entropy" else np.ones((1, 2), np.float32)
-    with pytest.raises(
-        ValueError, match=rf'^{name}: reduction is \'avg\', but it must be "mean", "sum" or "none"'
-    ):
+    with pytest.raises(ValueError, match=rf'^{name}: reduction is \'avg\', but it must be "mean", "sum" or "none"'):
         getattr(F, name)(tm.tensor([[1.0, 2.0]]), targets, reduction="avg")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float16])
+def test_logits_of_another_precision_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"cross_entropy: logits is .*: all must be float32 or all float64"):
+        F.cross_entropy(tm.tensor([[1, 2]], dtype=dtype), [1])
+
+
+def test_class_weights_of_wrong_length():
+    with pytest.raises(ValueError, match="cross_entropy"):
+        F.cross_entropy(tm.tensor([[1.0, 2.0]]), [1], weight=[1, 2, 3])

@@ -33,9 +33,7 @@ def test_layer_norm_over_several_axes():
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
     whole = F.layer_norm(tm.Tensor(x), np.ones((3, 4)), np.zeros((3, 4)))
     np.testing.assert_allclose(whole.data, F.normalize(x, (1, 2)))
-    with pytest.raises(
-        ValueError, match=r"^layer_norm: weight \(3,\) must match the last axes of x, .* \(2, 3, 4\)"
-    ):
+    with pytest.raises(ValueError, match=r"^layer_norm: weight \(3,\) must match the last axes of x, .* \(2, 3, 4\)"):
         F.layer_norm(tm.Tensor(x), np.ones(3))
     with pytest.raises(ValueError, match=r"^layer_norm: "):
         F.layer_norm(tm.tensor([1.0]), np.ones((2, 1)))
@@ -74,3 +72,16 @@ def test_batch_norm_errors():
         with pytest.raises(ValueError, match=r"^batch_norm: training needs more than one value per channel"):
             F.batch_norm(tm.Tensor(np.ones(shape, np.float32)), mean, var, training=True)
     assert mean.tolist() == [0, 0] and var.tolist() == [1, 1]
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_layer_norm_bias_of_wrong_shape():
+    with pytest.raises(ValueError, match="layer_norm"):
+        F.layer_norm(wanting(1, 2), np.ones(2, np.float32), np.ones(3, np.float32))
+
+
+def test_batch_norm_keeps_the_dtype():
+    assert F.batch_norm(wanting(1, 2)[None], np.zeros(2), np.ones(2)).dtype == np.float32

@@ -72,9 +72,7 @@ def test_derivatives(row):
 @given(data=st.data())
 def test_value_and_gradient_of_every_shape_layout_and_precision(row, data):
     if row.elementwise:
-        drawn = hnp.mutually_broadcastable_shapes(
-            num_shapes=len(row.cases[0]), max_dims=3, min_side=0, max_side=3
-        )
+        drawn = hnp.mutually_broadcastable_shapes(num_shapes=len(row.cases[0]), max_dims=3, min_side=0, max_side=3)
         case = data.draw(drawn).input_shapes
     else:
         case = data.draw(st.sampled_from(row.cases))

@@ -47,9 +47,7 @@ def test_three_ways_to_one_result(name, data):
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))
     lengths = data.draw(st.none() | st.lists(st.integers(0, t), min_size=n, max_size=n))
     lengths = None if lengths is None else np.array(lengths, np.int32)
-    arrays = problem(
-        name, n, t, d, h, dtype, seed=data.draw(st.integers(0, 99)), states=data.draw(st.booleans())
-    )
+    arrays = problem(name, n, t, d, h, dtype, seed=data.draw(st.integers(0, 99)), states=data.draw(st.booleans()))
     if data.draw(st.booleans()):  # other strides
         arrays = [np.asfortranarray(a)[::-1] for a in arrays]
     before = [a.copy() for a in arrays]

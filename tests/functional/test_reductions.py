@@ -21,9 +21,7 @@ def gradient(call, values):
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), name=st.sampled_from(NAMES), shape=hnp.array_shapes(max_dims=3, max_side=3))
 def test_axes_are_those_of_numpy(data, name, shape):
-    axis = data.draw(
-        st.one_of(st.none(), st.integers(-len(shape), len(shape) - 1), hnp.valid_tuple_axes(len(shape)))
-    )
+    axis = data.draw(st.one_of(st.none(), st.integers(-len(shape), len(shape) - 1), hnp.valid_tuple_axes(len(shape))))
     keepdims = data.draw(st.booleans())
     x = tm.tensor(np.random.default_rng(0).uniform(0.5, 2, shape), requires_grad=True)
     y = getattr(np, name)(x, axis=axis, keepdims=keepdims)
@@ -59,9 +57,7 @@ def test_products_with_zeros_over_two_axes():
 
 def test_logsumexp_does_not_overflow():
     np.testing.assert_allclose(F.logsumexp(tm.tensor([1000.0, 1000.0])).item(), 1000 + np.log(2), rtol=1e-6)
-    np.testing.assert_allclose(
-        F.logsumexp(tm.tensor([-1000.0, -1000.0])).item(), -1000 + np.log(2), rtol=1e-6
-    )
+    np.testing.assert_allclose(F.logsumexp(tm.tensor([-1000.0, -1000.0])).item(), -1000 + np.log(2), rtol=1e-6)
     assert gradient(F.logsumexp, [1000, 0]) == [1, 0]
 
 

@@ -146,3 +146,24 @@ def test_scatter_is_the_way_back_of_getitem(x):
 def test_shapes_that_do_not_fit(call, x):
     with pytest.raises(ValueError):
         call(x)
+
+
+def wanting(*values):
+    return tm.tensor(np.array(values, np.float32), requires_grad=True)
+
+
+def test_flatten_from_an_axis_that_is_not_there():
+    with pytest.raises(ValueError):
+        F.flatten(tm.tensor(np.ones((1, 3, 1))), 5)
+
+
+def test_split_into_no_pieces():
+    with pytest.raises(ValueError, match="split"):
+        F.split(wanting(1, 2), 0)
+
+
+@pytest.mark.parametrize(
+    "call", [F.dropout, lambda x: F.split(x, 2), lambda x: F.max_pool2d([[x]], 1), lambda x: F.mse_loss(x, x)]
+)
+def test_lists_as_inputs(call):
+    call([[1.0, 2.0], [3.0, 4.0]])

@@ -49,12 +49,8 @@ def assert_close(got, expected):
 @given(problems())
 def test_conv2d_equals_the_formula(problem):
     x, weight, bias, options = problem
-    assert_close(
-        convolution.conv2d(x, weight, bias, *options), formulas.convolution(x, weight, bias, *options)
-    )
-    assert_close(
-        convolution.conv2d(x, weight, None, *options), formulas.convolution(x, weight, None, *options)
-    )
+    assert_close(convolution.conv2d(x, weight, bias, *options), formulas.convolution(x, weight, bias, *options))
+    assert_close(convolution.conv2d(x, weight, None, *options), formulas.convolution(x, weight, None, *options))
 
 
 @settings(max_examples=40, deadline=None)

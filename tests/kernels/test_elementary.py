@@ -38,9 +38,7 @@ def test_float32_at_every_magnitude(function, exact):
     for x in (every_magnitude(), dense):
         with np.errstate(all="ignore"):
             expected = exact(x.astype(np.float64))
-            np.testing.assert_allclose(
-                function(x), expected.astype(np.float32), rtol=2e-7, atol=SMALLEST_NORMAL
-            )
+            np.testing.assert_allclose(function(x), expected.astype(np.float32), rtol=2e-7, atol=SMALLEST_NORMAL)
 
 
 @pytest.mark.parametrize(("function", "exact"), CASES, ids=NAMES)

@@ -84,12 +84,10 @@ def test_gradients_are_the_central_differences_of_the_formula(kind, lengths, use
     rng = np.random.default_rng(1)
     weights = [rng.standard_normal(result.shape) for result in results]
     given_weights = [
-        weight if used == "all" or (used == "outputs") == (index == 0) else None
-        for index, weight in enumerate(weights)
+        weight if used == "all" or (used == "outputs") == (index == 0) else None for index, weight in enumerate(weights)
     ]
     weights = [
-        weight if given is not None else 0 * weight
-        for weight, given in zip(weights, given_weights, strict=True)
+        weight if given is not None else 0 * weight for weight, given in zip(weights, given_weights, strict=True)
     ]
     gradients = backward(kind, given_weights, saved)
     step = 1e-6
@@ -107,9 +105,7 @@ def test_gradients_are_the_central_differences_of_the_formula(kind, lengths, use
 
 @pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    "shape", [(40, 30, 1, 33), (37, 20, 9, 16), (1, 12, 3, 5), (0, 4, 2, 3), (3, 0, 2, 4)]
-)
+@pytest.mark.parametrize("shape", [(40, 30, 1, 33), (37, 20, 9, 16), (1, 12, 3, 5), (0, 4, 2, 3), (3, 0, 2, 4)])
 def test_gradients_are_pytorchs(kind, dtype, shape):
     torch = pytest.importorskip("torch")
     samples, steps, features, hidden = shape

@@ -28,6 +28,4 @@ def test_the_rnn_reads_rows_from_top_to_bottom():
     changed = x.copy()
     changed[:, :, 2] += 1
     other, _ = model.rnn(changed.transpose(0, 2, 1, 3).reshape(1, 3, 8))
-    assert np.array_equal(outputs.data[:, :2], other.data[:, :2]) and not np.array_equal(
-        outputs.data, other.data
-    )
+    assert np.array_equal(outputs.data[:, :2], other.data[:, :2]) and not np.array_equal(outputs.data, other.data)

@@ -186,7 +186,7 @@ def ones(*shape):
             ValueError,
             r"conv2d: .*channels come second, try x.transpose\(0, 3, 1, 2\)",
         ),
-        (lambda: nn.Conv1d(3, 4, 3)(ones(2, 3)), ValueError, "conv1d: x .* three axes"),
+        (lambda: nn.Conv1d(3, 4, 3)(ones(2, 3)), ValueError, "conv1d: x is .* must be"),
         (lambda: nn.Dropout(1.5), ValueError, "Dropout: p is 1.5.*between 0 and 1"),
         (lambda: nn.Dropout(float("nan")), ValueError, "Dropout: p is nan"),
         (lambda: nn.BatchNorm2d(3)(ones(2, 3)), ValueError, r"BatchNorm2d: x is \(2, 3\).*four axes"),

@@ -50,8 +50,7 @@ def affine(
     n = len(images)
     shift = np.broadcast_to(np.asarray(shift, np.float64), (n, 2))
     alpha, zoom, sigma = (
-        np.broadcast_to(np.asarray(value, np.float64), n)
-        for value in (np.deg2rad(rotate), zoom, np.deg2rad(shear))
+        np.broadcast_to(np.asarray(value, np.float64), n) for value in (np.deg2rad(rotate), zoom, np.deg2rad(shear))
     )
     if not (zoom > 0).all():
         raise ValueError(f"affine: zoom {zoom.min()} must be above 0, 1 keeps the size")
@@ -160,9 +159,7 @@ class Augmentation:
         limits = {"shift": 1.0, "rotate": 180.0, "zoom": 0.99, "shear": 80.0, "noise": np.inf, "cutout": 1.0}
         for name, most in limits.items():
             if not 0 <= getattr(self, name) <= most:
-                raise ValueError(
-                    f"Augmentation: {name} {getattr(self, name)} must lie between 0 and {most:g}"
-                )
+                raise ValueError(f"Augmentation: {name} {getattr(self, name)} must lie between 0 and {most:g}")
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return changed copies of images (N, C, H, W); equal generators give equal changes."""

@@ -35,8 +35,7 @@ class CleaningReport:
         head = f"cleaning: {self.total:,} samples, {len(self.kept):,} kept, {dropped:,} dropped"
         width = max(map(len, self.problems), default=0)
         return "\n".join(
-            [head]
-            + [f"  {name:<{width}}  {len(who):>6,}  {_indices(who)}" for name, who in self.problems.items()]
+            [head] + [f"  {name:<{width}}  {len(who):>6,}  {_indices(who)}" for name, who in self.problems.items()]
         )
 
 
@@ -117,9 +116,7 @@ def clean(
     fine = ~np.any(list(bad.values()), axis=0)
     bad["duplicate"], bad["conflicting labels"] = _duplicates(stack, labels, np.flatnonzero(fine))
     kept = np.flatnonzero(~np.any(list(bad.values()), axis=0))
-    report = CleaningReport(
-        len(samples), {name: np.flatnonzero(who) for name, who in bad.items() if who.any()}, kept
-    )
+    report = CleaningReport(len(samples), {name: np.flatnonzero(who) for name, who in bad.items() if who.any()}, kept)
     if report.problems and (on_problem == "raise" or len(kept) == 0):
         highest = "" if n_classes is None else f" to {n_classes - 1}"
         expected = {
@@ -164,9 +161,7 @@ def _as_samples(images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[
     if isinstance(images, np.ndarray) and images.dtype != object:
         if images.ndim != 4:
             mend = "images[:, None]" if images.ndim == 3 else "images.reshape(N, 1, height, width)"
-            raise ValueError(
-                f"clean: images {images.shape} need 4 axes (N, channels, height, width): try {mend}"
-            )
+            raise ValueError(f"clean: images {images.shape} need 4 axes (N, channels, height, width): try {mend}")
         if images.shape[3] in (1, 3, 4) and images.shape[1] > 4:
             raise ValueError(
                 f"clean: images {images.shape} look like (N, height, width, channels): "
@@ -184,9 +179,7 @@ def _as_samples(images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[
 def _as_labels(labels: ArrayLike) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 1:
-        raise ValueError(
-            f"clean: labels {labels.shape} need one axis: try labels.argmax(axis=1) for one-hot rows"
-        )
+        raise ValueError(f"clean: labels {labels.shape} need one axis: try labels.argmax(axis=1) for one-hot rows")
     if labels.dtype.kind not in "fiub":
         raise TypeError(
             f"clean: labels of {labels.dtype} are not numbers: "

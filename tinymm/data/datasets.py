@@ -124,9 +124,7 @@ def fetch_mnist(subset: str = "train", data_home: str | os.PathLike | None = Non
     """
     if subset not in MNIST_FILES:
         raise ValueError(f"fetch_mnist: subset {subset!r} is unknown: choose 'train' or 'test'")
-    image_path, label_path = (
-        fetch_file(file, "mnist", MNIST_ADDRESSES, data_home) for file in MNIST_FILES[subset]
-    )
+    image_path, label_path = (fetch_file(file, "mnist", MNIST_ADDRESSES, data_home) for file in MNIST_FILES[subset])
     return Dataset(
         x=read_idx(image_path, axes=3)[:, None] / np.float32(255),
         y=read_idx(label_path, axes=1).astype(np.int64),
@@ -196,9 +194,7 @@ def _from_folder(path: Path) -> Dataset:
 
     classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not classes:
-        raise ValueError(
-            f"data: {path} holds no folders: put the images of each class into a folder of its name"
-        )
+        raise ValueError(f"data: {path} holds no folders: put the images of each class into a folder of its name")
     images, labels = [], []
     for label, name in enumerate(classes):
         for file in sorted(p for p in (path / name).iterdir() if p.is_file() and not p.name.startswith(".")):

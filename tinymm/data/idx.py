@@ -46,18 +46,14 @@ def read_idx(path: str | os.PathLike, axes: int) -> np.ndarray:
         raise ValueError(f"read_idx: {name} is not a whole gzip file ({error}): download it again") from error
     if len(content) != size:
         found = f"only {len(content):,}" if len(content) < size else "more"
-        raise ValueError(
-            f"read_idx: {name} holds {found} bytes of data, but {shape} needs {size:,}: download it again"
-        )
+        raise ValueError(f"read_idx: {name} holds {found} bytes of data, but {shape} needs {size:,}: download it again")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _read_header(stream: gzip.GzipFile, name: str, axes: int) -> tuple[int, ...]:
     header = stream.read(4 + 4 * axes)
     if len(header) < 4:
-        raise ValueError(
-            f"read_idx: {name} holds {len(header)} bytes, too few for an IDX header of {4 + 4 * axes}"
-        )
+        raise ValueError(f"read_idx: {name} holds {len(header)} bytes, too few for an IDX header of {4 + 4 * axes}")
     magic, expected = struct.unpack(">I", header[:4])[0], UNSIGNED_BYTE << 8 | axes
     if magic != expected:
         raise ValueError(
@@ -65,9 +61,7 @@ def _read_header(stream: gzip.GzipFile, name: str, axes: int) -> tuple[int, ...]
             f"(IDX, unsigned bytes, {axes} axes): is it the right file?"
         )
     if len(header) < 4 + 4 * axes:
-        raise ValueError(
-            f"read_idx: {name} ends inside its header of {4 + 4 * axes} bytes: download it again"
-        )
+        raise ValueError(f"read_idx: {name} ends inside its header of {4 + 4 * axes} bytes: download it again")
     shape = struct.unpack(f">{axes}I", header[4:])
     if math.prod(shape) > LIMIT:
         raise ValueError(f"read_idx: {name} claims the shape {shape}, more than the {LIMIT:,} bytes allowed")

@@ -51,9 +51,7 @@ def read_image(path: str | os.PathLike, grey: bool = True) -> np.ndarray:
         try:
             pixels = _unpack(image)
         except Exception as error:
-            raise ValueError(
-                f"read_image: {path} is damaged or incomplete ({error}): save or copy it again"
-            ) from error
+            raise ValueError(f"read_image: {path} is damaged or incomplete ({error}): save or copy it again") from error
     if pixels is None:
         raise ValueError(f"read_image: {path} has floating-point pixels of unknown range: save it as PNG")
     return to_grey(pixels[None])[0] if grey else pixels
@@ -101,9 +99,7 @@ def bright_ink(images: np.ndarray) -> np.ndarray:
              [0., 0.]]]])
     """
     images = check_batch("bright_ink", images)
-    border = np.concatenate(
-        [images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]], axis=2
-    )
+    border = np.concatenate([images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]], axis=2)
     on_paper = border.mean(axis=(1, 2)) > 0.5
     return np.where(on_paper[:, None, None, None], 1 - images, images)
 
@@ -130,9 +126,7 @@ def resize(images: np.ndarray, size: int | tuple[int, int], method: str = "bilin
     images = check_batch("resize", images)
     h, w = _size("resize", size)
     if method not in METHODS:
-        raise ValueError(
-            f"resize: method {method!r} is unknown: choose one of {', '.join(map(repr, METHODS))}"
-        )
+        raise ValueError(f"resize: method {method!r} is unknown: choose one of {', '.join(map(repr, METHODS))}")
     rows = METHODS[method](images.shape[2], h).astype(images.dtype)
     columns = METHODS[method](images.shape[3], w).astype(images.dtype)
     return rows @ images @ columns.T
@@ -206,9 +200,7 @@ def check_batch(operation: str, images: np.ndarray) -> np.ndarray:
             f"try {'images[None]' if images.ndim == 3 else 'images.reshape(N, 1, height, width)'}"
         )
     if images.dtype.kind != "f":
-        raise TypeError(
-            f"{operation}: images are {images.dtype}, expected floats: try images.astype(np.float32) / 255"
-        )
+        raise TypeError(f"{operation}: images are {images.dtype}, expected floats: try images.astype(np.float32) / 255")
     if 0 in images.shape[1:]:
         raise ValueError(f"{operation}: images {images.shape} have no pixels")
     return images

@@ -129,9 +129,7 @@ class DataLoader:
         """
         own = self.state_dict()
         if missing := own.keys() - state.keys():
-            raise ValueError(
-                f"DataLoader.load_state_dict: {', '.join(sorted(missing))} missing from the state"
-            )
+            raise ValueError(f"DataLoader.load_state_dict: {', '.join(sorted(missing))} missing from the state")
         for key in own.keys() - {"epoch", "batch"}:
             if state[key] != own[key]:
                 raise ValueError(

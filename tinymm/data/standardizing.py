@@ -36,9 +36,7 @@ class Standardizer:
 
     def __init__(self, per: str = "channel"):
         if per not in AXES:
-            raise ValueError(
-                f"Standardizer: per={per!r} is unknown: choose one of {', '.join(map(repr, AXES))}"
-            )
+            raise ValueError(f"Standardizer: per={per!r} is unknown: choose one of {', '.join(map(repr, AXES))}")
         self.per = per
         self.mean: np.ndarray | None = None
         self.std: np.ndarray | None = None
@@ -97,12 +95,8 @@ class Standardizer:
     def load_state_dict(self, state: dict) -> None:
         """Take over the state of another Standardizer. A missing or wrong entry is a ValueError."""
         if missing := {"per", "mean", "std"} - state.keys():
-            raise ValueError(
-                f"Standardizer.load_state_dict: {', '.join(sorted(missing))} missing from the state"
-            )
-        mean, std = (
-            None if state[key] is None else np.array(state[key], np.float64) for key in ("mean", "std")
-        )
+            raise ValueError(f"Standardizer.load_state_dict: {', '.join(sorted(missing))} missing from the state")
+        mean, std = (None if state[key] is None else np.array(state[key], np.float64) for key in ("mean", "std"))
         if getattr(mean, "shape", None) != getattr(std, "shape", None):
             raise ValueError("Standardizer.load_state_dict: mean and std must have the same shape")
         if std is not None and not (std > 0).all():
@@ -118,9 +112,7 @@ class Standardizer:
                 "scale pixels to [0, 1] first, try x.astype(np.float32) / 255"
             )
         if x.ndim < 2:
-            raise ValueError(
-                f"Standardizer.{where}: x {x.shape} needs a first axis of samples: try x[:, None]"
-            )
+            raise ValueError(f"Standardizer.{where}: x {x.shape} needs a first axis of samples: try x[:, None]")
         return x
 
     def _fitted(self, where: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import random
+from tinymm.functional.checks import operand
 from tinymm.functional.reductions import logsumexp
 from tinymm.tape import operation, plain_operation
 
@@ -87,6 +88,7 @@ def dropout(x, p=0.5, training=True, generator=None):
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is {p}, but a probability lies between 0 and 1")
+    x = operand(x)
     if not training or p == 0:
         return x
     if p == 1:

@@ -254,6 +254,7 @@ def _undifferentiable(numpy_function: Callable) -> Callable:
 for _function in (
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.isclose),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.all, np.any),
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
     *(np.isnan, np.isinf, np.isfinite, np.signbit),
     *(np.argmax, np.argmin, np.argsort, np.count_nonzero),
     *(np.zeros_like, np.ones_like, np.full_like, np.empty_like),

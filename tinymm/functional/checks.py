@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
+def operand(x):
+    """x itself if it is a Tensor or an array, an array if it is a number or a list; Python floats become float32."""
+    if hasattr(x, "dtype"):
+        return x
+    array = np.asarray(x)
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
 def pair(operation_name, option, value, least):
     """One number for both axes, or two: (rows, columns)."""
-    both = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    both = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < least for v in both):
         raise ValueError(
             f"{operation_name}: {option} is {value!r}, but it must be one or two integers of at least {least}"
@@ -20,6 +28,4 @@ def same_dtype(name, **arrays):
     dtypes = {key: a.dtype for key, a in arrays.items() if a is not None}
     if len(set(dtypes.values())) > 1 or next(iter(dtypes.values())) not in (np.float32, np.float64):
         given = ", ".join(f"{key} is {dtype}" for key, dtype in dtypes.items())
-        raise TypeError(
-            f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)"
-        )
+        raise TypeError(f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
-from tinymm.functional.checks import pair, same_dtype
+from tinymm.functional.checks import operand, pair, same_dtype
 from tinymm.tape import operation, plain_operation
 
 
@@ -52,9 +52,7 @@ _conv2d_weight_gradient.gradient(
     x=lambda gw, x_shape, g, stride, padding, dilation, groups: _conv2d_input_gradient(
         g, gw, x_shape, stride, padding, dilation, groups
     ),
-    g=lambda gw, x, stride, padding, dilation, groups: _conv2d(
-        x, gw, None, stride, padding, dilation, groups
-    ),
+    g=lambda gw, x, stride, padding, dilation, groups: _conv2d(x, gw, None, stride, padding, dilation, groups),
 )
 
 
@@ -68,35 +66,13 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     (N, O, (H + 2p − d(kh − 1) − 1) // s + 1, the same for W). ValueError where shapes or options do not fit.
     Strictly a cross-correlation; Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 9.1.
     """
-    stride, padding = pair("conv2d", "stride", stride, 1), pair("conv2d", "padding", padding, 0)
-    dilation = pair("conv2d", "dilation", dilation, 1)
-    x, weight = (t if hasattr(t, "dtype") else np.asarray(t) for t in (x, weight))
-    if x.ndim != 4 or weight.ndim != 4:
-        raise ValueError(
-            f"conv2d: x {x.shape} and weight {weight.shape} must have four axes: (images, channels, rows, columns) and "
-            "(filters, channels, rows, columns)"
-        )
-    channels, needed = x.shape[1], weight.shape[1] * groups
-    if groups < 1 or channels != needed or weight.shape[0] % groups:
-        hint = (
-            ": channels come second, try x.transpose(0, 3, 1, 2)" if x.shape[3] == needed != channels else ""
-        )
-        raise ValueError(
-            f"conv2d: weight {weight.shape}{f' in {groups} groups' if groups != 1 else ''} needs {needed} input channels"
-            f"{'' if groups < 1 or not weight.shape[0] % groups else f' and filters in {groups} equal groups'}, "
-            f"but x is {x.shape}{hint}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"conv2d: bias {bias.shape} must have one number per filter: ({weight.shape[0]},)")
-    for size, k, p, d, axis in zip(
-        x.shape[2:], weight.shape[2:], padding, dilation, ("rows", "columns"), strict=True
-    ):
-        if size + 2 * p < d * (k - 1) + 1:
-            raise ValueError(
-                f"conv2d: a filter of {d * (k - 1) + 1} {axis} does not fit into {size} {axis} padded by {p}: use a smaller "
-                "filter or dilation, or more padding"
-            )
-    same_dtype("conv2d", x=x, weight=weight, bias=bias)
+    x, weight = operand(x), operand(weight)
+    options = (stride, 1), (padding, 0), (dilation, 1)
+    stride, padding, dilation = (
+        pair("conv2d", name, value, least)
+        for name, (value, least) in zip(("stride", "padding", "dilation"), options, strict=True)
+    )
+    _check("conv2d", ("rows", "columns"), x, weight, bias, padding, dilation, groups)
     return _conv2d(x, weight, bias, stride, padding, dilation, groups)
 
 
@@ -104,11 +80,42 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n, o, i] = b[o] + Σ_{c, u} w[o, c, u] · x[n, c, i·s + u·d − p]
 
-    x (N, C, L), weight (O, C/groups, k), bias (O,) or None; the options are integers as in `conv2d`.
+    x (N, C, L), weight (O, C/groups, k), bias (O,) or None; the options are integers as in `conv2d`. Returns
+    (N, O, (L + 2p − d(k − 1) − 1) // s + 1).
     """
-    if np.ndim(x) != 3 or np.ndim(weight) != 3:
+    x, weight = operand(x), operand(weight)
+    for name, value, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"conv1d: {name} is {value!r}, but it must be an integer of at least {least}")
+    _check("conv1d", ("steps",), x, weight, bias, (padding,), (dilation,), groups)
+    options = (1, int(stride)), (0, int(padding)), (1, int(dilation)), groups
+    return _conv2d(x[:, :, None], weight[:, :, None], bias, *options)[:, :, 0]
+
+
+def _check(name, axes, x, weight, bias, padding, dilation, groups):
+    """Shapes and precisions that fit; `axes` are the names of the axes that the filter moves along."""
+    if x.ndim != 2 + len(axes) or weight.ndim != 2 + len(axes):
+        wanted = ", ".join(axes)
         raise ValueError(
-            f"conv1d: x {np.shape(x)} and weight {np.shape(weight)} must have three axes: (N, C, L), (O, C, k)"
+            f"{name}: x is {x.shape} and weight {weight.shape}, but they must be (samples, channels, {wanted}) and "
+            f"(filters, channels, {wanted})"
         )
-    y = conv2d(x[:, :, None], weight[:, :, None], bias, (1, stride), (0, padding), (1, dilation), groups)
-    return y[:, :, 0]
+    filters, needed = weight.shape[0], weight.shape[1] * groups
+    if groups < 1 or filters % groups:
+        raise ValueError(f"{name}: {filters} filters cannot be cut into {groups} equal groups")
+    if x.shape[1] != needed:
+        order = "0, 3, 1, 2" if len(axes) == 2 else "0, 2, 1"
+        hint = f": channels come second, try x.transpose({order})" if x.shape[-1] == needed else ""
+        grouped = f" in {groups} groups" if groups != 1 else ""
+        raise ValueError(
+            f"{name}: weight {weight.shape}{grouped} needs {needed} input channels, but x is {x.shape}{hint}"
+        )
+    if bias is not None and bias.shape != (filters,):
+        raise ValueError(f"{name}: bias {bias.shape} must have one number per filter: ({filters},)")
+    for axis, size, k, p, d in zip(axes, x.shape[2:], weight.shape[2:], padding, dilation, strict=True):
+        if size + 2 * p < d * (k - 1) + 1:
+            raise ValueError(
+                f"{name}: a filter of {d * (k - 1) + 1} {axis} does not fit into {size} {axis} padded by {p}: use a smaller "
+                "filter or dilation, or more padding"
+            )
+    same_dtype(name, x=x, weight=weight, bias=bias)

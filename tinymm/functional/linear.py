@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
-from tinymm.functional.checks import same_dtype
+from tinymm.functional.checks import operand, same_dtype
 from tinymm.functional.shape import scatter
 from tinymm.tape import operation, plain_operation
 
@@ -42,11 +42,9 @@ _matmul.gradient(
 @plain_operation(np.matmul)
 def matmul(a, b):
     """The matrix product a @ b; a vector counts as a row on the left and as a column on the right."""
-    a, b = (x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b))
+    a, b = operand(a), operand(b)
     if not a.ndim or not b.ndim:
-        raise ValueError(
-            f"matmul: shapes {a.shape} and {b.shape}: a number is no matrix: multiply with * instead"
-        )
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape}: a number is no matrix: multiply with * instead")
     if a.ndim == 1:
         return matmul(a[None, :], b)[..., 0, :] if b.ndim > 1 else matmul(a[None, :], b)[0]
     if b.ndim == 1:
@@ -81,6 +79,8 @@ def linear(x, weight, bias=None):
         raise ValueError(
             f"linear: weight {weight.shape} needs {weight.shape[-1]} features, but x is {x.shape}: the features come last"
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias {bias.shape} must have one number per output: ({weight.shape[0]},)")
     if x.dtype != weight.dtype:
         same_dtype("linear", x=x, weight=weight)
     y = _product(_rows(x), weight.T)
@@ -146,28 +146,22 @@ def einsum(subscripts, *operands):
     """
     if not isinstance(subscripts, str):
         raise TypeError('einsum: begin with the subscripts as a string, e.g. "ij,jk->ik"')
+    operands = tuple(operand(x) for x in operands)
     text = subscripts.replace(" ", "")
     inputs, arrow, result = text.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
-        raise ValueError(
-            f'einsum: "{subscripts}" names {len(terms)} operands, but {len(operands)} were given'
-        )
+        raise ValueError(f'einsum: "{subscripts}" names {len(terms)} operands, but {len(operands)} were given')
     if not arrow:  # NumPy's rule: letters that occur once, in alphabetical order
         letters = inputs.replace(",", "").replace(".", "")
         once = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
         result = ("..." if "..." in inputs else "") + once
-    dots = [
-        np.ndim(x) - len(t.replace("...", "")) if "..." in t else 0
-        for t, x in zip(terms, operands, strict=True)
-    ]
+    dots = [np.ndim(x) - len(t.replace("...", "")) if "..." in t else 0 for t, x in zip(terms, operands, strict=True)]
     spare = "".join(c for c in reversed(_LETTERS) if c not in text)[: max(dots, default=0)]
     terms = [t.replace("...", spare[len(spare) - n :]) for t, n in zip(terms, dots, strict=True)]
     for term, x in zip(terms, operands, strict=True):
         if len(term) != np.ndim(x):
-            raise ValueError(
-                f'einsum: "{term}" names {len(term)} axes, but the operand has shape {np.shape(x)}'
-            )
+            raise ValueError(f'einsum: "{term}" names {len(term)} axes, but the operand has shape {np.shape(x)}')
     return _einsum(",".join(terms) + "->" + result.replace("...", spare), *operands)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinymm import kernels
 from tinymm.functional.activations import log_softmax
+from tinymm.functional.checks import operand, same_dtype
 from tinymm.tape import operation, plain_operation
 
 IGNORED = -100  # the target of a sample that does not count, as in PyTorch
@@ -39,11 +40,10 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
     an integer, ValueError for shapes that do not fit. Source: Goodfellow et al. (2016), section 6.2.2; label smoothing:
     Szegedy et al. 2016.
     """
-    targets = np.asarray(targets)
+    logits, targets = operand(logits), np.array(targets)
+    same_dtype("cross_entropy", logits=logits)
     if np.ndim(logits) != 2 or targets.shape != np.shape(logits)[:1]:
-        hint = (
-            ": targets are class numbers, try targets.argmax(1)" if targets.shape == np.shape(logits) else ""
-        )
+        hint = ": targets are class numbers, try targets.argmax(1)" if targets.shape == np.shape(logits) else ""
         raise ValueError(
             f"cross_entropy: logits {np.shape(logits)} and targets {targets.shape}: expected (N, C) and (N,){hint}"
         )
@@ -66,6 +66,8 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
     weights = None
     if weight is not None:
         weight = np.asarray(weight, dtype=losses.dtype)
+        if weight.shape != (classes,):
+            raise ValueError(f"cross_entropy: weight {weight.shape} must have one number per class: ({classes},)")
         weights = weight[targets]
         losses = losses * weights
     if label_smoothing:
@@ -86,7 +88,7 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
     logits z and targets t of one shape, t between 0 and 1; pos_weight w counts the positive class differently.
     `reduction`: "mean", "sum" or "none".
     """
-    targets = targets if hasattr(targets, "dtype") else np.asarray(targets)
+    logits, targets = operand(logits), operand(targets)
     if np.shape(logits) != targets.shape:
         raise ValueError(
             f"binary_cross_entropy_with_logits: shapes differ, logits {np.shape(logits)} and targets {targets.shape}: "
@@ -108,6 +110,7 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
 @plain_operation()
 def mse_loss(predictions, targets, reduction="mean"):
     """L = (y − t)², averaged over all elements. predictions and targets of one shape."""
+    predictions, targets = operand(predictions), operand(targets)
     if np.shape(predictions) != np.shape(targets):
         raise ValueError(
             f"mse_loss: predictions {np.shape(predictions)} and targets {np.shape(targets)} differ in shape: broadcasting "

@@ -32,6 +32,8 @@ def layer_norm(x, weight=None, bias=None, eps=1e-5):
     shape = np.shape(weight) if weight is not None else np.shape(x)[-1:]
     if np.shape(x)[np.ndim(x) - len(shape) :] != shape:
         raise ValueError(f"layer_norm: weight {shape} must match the last axes of x, which is {np.shape(x)}")
+    if bias is not None and np.shape(bias) != shape:
+        raise ValueError(f"layer_norm: bias {np.shape(bias)} must have the shape of weight, {shape}")
     y = normalize(x, tuple(range(-len(shape), 0)), eps)
     if weight is not None:
         y = y * weight
@@ -47,24 +49,20 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
     one value per channel to train. Source: Ioffe & Szegedy 2015.
     """
     if np.ndim(x) < 2 or np.shape(x)[1] != len(running_mean):
-        raise ValueError(
-            f"batch_norm: x is {np.shape(x)}, but axis 1 must have the {len(running_mean)} channels"
-        )
+        raise ValueError(f"batch_norm: x is {np.shape(x)}, but axis 1 must have the {len(running_mean)} channels")
     axes = (0, *range(2, np.ndim(x)))
     channel = (1, -1) + (1,) * (np.ndim(x) - 2)
     if training:
         values = np.asarray(x)
         n = values.size // max(values.shape[1], 1)
         if n < 2:
-            raise ValueError(
-                f"batch_norm: training needs more than one value per channel, but x is {values.shape}"
-            )
+            raise ValueError(f"batch_norm: training needs more than one value per channel, but x is {values.shape}")
         running_mean += momentum * (values.mean(axes) - running_mean)
         running_var += momentum * (values.var(axes, ddof=1) - running_var)
         y = normalize(x, axes, eps)
     else:
-        scale = 1 / np.sqrt(np.asarray(running_var) + eps)
-        y = (x - np.asarray(running_mean).reshape(channel)) * scale.reshape(channel)
+        scale = (1 / np.sqrt(np.asarray(running_var) + eps)).astype(x.dtype)
+        y = (x - np.asarray(running_mean, x.dtype).reshape(channel)) * scale.reshape(channel)
     if weight is not None:
         y = y * np.reshape(weight, channel)
     return y if bias is None else y + np.reshape(bias, channel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinymm import kernels
-from tinymm.functional.checks import pair
+from tinymm.functional.checks import operand, pair
 from tinymm.tape import operation, plain_operation
 
 
@@ -60,6 +60,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     chosen) are one integer or (rows, columns). Returns (N, C, (H + 2p − k) // s + 1, the same for W). Of equal pixels
     the first takes the gradient; NaN wins. ValueError where the window does not fit.
     """
+    x = operand(x)
     return _max_pool2d(x, *_window("max_pool2d", x, kernel_size, stride, padding))
 
 
@@ -69,6 +70,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0):
 
     Shapes and options as in `max_pool2d`; padding counts as zeros.
     """
+    x = operand(x)
     return _avg_pool2d(x, *_window("avg_pool2d", x, kernel_size, stride, padding))
 
 
@@ -77,20 +79,14 @@ def _window(name, x, kernel_size, stride, padding):
     stride = window if stride is None else pair(name, "stride", stride, 1)
     padding = pair(name, "padding", padding, 0)
     if np.ndim(x) != 4:
-        raise ValueError(
-            f"{name}: x is {np.shape(x)}, but it must have four axes: (images, channels, rows, columns)"
-        )
+        raise ValueError(f"{name}: x is {np.shape(x)}, but it must have four axes: (images, channels, rows, columns)")
     if x.dtype not in (np.float32, np.float64):
-        raise TypeError(
-            f"{name}: x is {x.dtype}, but it must be float32 or float64: convert with .astype(np.float32)"
-        )
+        raise TypeError(f"{name}: x is {x.dtype}, but it must be float32 or float64: convert with .astype(np.float32)")
     for size, k, p in zip(np.shape(x)[2:], window, padding, strict=True):
         if 2 * p > k:
             raise ValueError(
                 f"{name}: padding {padding} is more than half of the window {window}: it would see only zeros"
             )
         if size + 2 * p < k:
-            raise ValueError(
-                f"{name}: a window of {window} does not fit into x {np.shape(x)} padded by {padding}"
-            )
+            raise ValueError(f"{name}: a window of {window} does not fit into x {np.shape(x)} padded by {padding}")
     return window, stride, padding

@@ -79,17 +79,13 @@ def lstm(x, weight_ih, weight_hh, bias, h0=None, c0=None, lengths=None, fused=Tr
     if fused:
         outputs, h, c = _lstm(x, weight_ih, weight_hh, bias, h0, c0, lengths)
         return outputs, (h, c)
-    return _step_by_step(
-        lambda x, h, c: _lstm_cell(x, weight_ih, weight_hh, bias, h, c), x, (h0, c0), lengths
-    )
+    return _step_by_step(lambda x, h, c: _lstm_cell(x, weight_ih, weight_hh, bias, h, c), x, (h0, c0), lengths)
 
 
 @operation(outputs=2, saves=True, composed="functional.gru(..., fused=False)")
 def _gru(x, weight_ih, weight_hh, bias_ih, bias_hh, h0, lengths):
     """hₜ = (1 − z) n + z hₜ₋₁ for all t."""
-    return kernels.recurrent.gru_forward(
-        x, weight_ih, weight_hh, bias_ih, bias_hh, h0, lengths, keep=is_recording()
-    )
+    return kernels.recurrent.gru_forward(x, weight_ih, weight_hh, bias_ih, bias_hh, h0, lengths, keep=is_recording())
 
 
 @_gru.gradients
@@ -152,11 +148,7 @@ def _check(name, gates, x, weight_ih, weight_hh, biases, h0, c0, lengths):
         ("weight_ih", weight_ih, (gates * hidden, features)),
         ("weight_hh", weight_hh, (gates * hidden, hidden)),
         *((option, bias, (gates * hidden,)) for option, bias in named.items()),
-        *(
-            (option, state, (samples, hidden))
-            for option, state in (("h0", h0), ("c0", c0))
-            if state is not None
-        ),
+        *((option, state, (samples, hidden)) for option, state in (("h0", h0), ("c0", c0)) if state is not None),
     ):
         if array.shape != shape:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinymm.functional.checks import operand
 from tinymm.tape import operation, plain_operation
 
 
@@ -19,9 +20,7 @@ def reshape(x, shape):
     try:
         return np.reshape(x, shape)
     except ValueError:
-        raise ValueError(
-            f"reshape: {np.size(x)} elements of shape {np.shape(x)} do not fit shape {shape}"
-        ) from None
+        raise ValueError(f"reshape: {np.size(x)} elements of shape {np.shape(x)} do not fit shape {shape}") from None
 
 
 reshape.gradient(x=lambda g, x_shape: np.reshape(g, x_shape))
@@ -92,6 +91,8 @@ squeeze.gradient(x=lambda g, x_shape: np.reshape(g, x_shape))
 def flatten(x, start_axis=0):
     """The axes from `start_axis` on laid out as one: (N, C, H, W) with start_axis=1 gives (N, C·H·W)."""
     shape = np.shape(x)
+    if not -len(shape) <= start_axis <= max(len(shape) - 1, 0):
+        raise ValueError(f"flatten: there is no axis {start_axis} in shape {shape}")
     start = start_axis % max(len(shape), 1)
     return np.reshape(x, (*shape[:start], int(np.prod(shape[start:]))))
 
@@ -148,12 +149,11 @@ def stack(arrays, axis=0):
 @plain_operation(np.split)
 def split(x, indices_or_sections, axis=0):
     """A list of pieces: so many equal ones (ValueError if they cannot be equal), or cut before each given index."""
-    length = np.shape(x)[axis]
+    x = operand(x)
+    length = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
-        if length % indices_or_sections:
-            raise ValueError(
-                f"split: {length} elements cannot be cut into {indices_or_sections} equal pieces"
-            )
+        if indices_or_sections < 1 or length % indices_or_sections:
+            raise ValueError(f"split: {length} elements cannot be cut into {indices_or_sections} equal pieces")
         cuts = list(range(0, length + 1, length // indices_or_sections))
     else:
         cuts = [0, *indices_or_sections, length]

@@ -217,9 +217,7 @@ def _offsets(layout: Layout, channels: int, kernel: Sequence[int], dilation: Pai
 def _geometry(x_shape, kernel, stride, padding, dilation) -> tuple[Layout, Pair]:
     """The layout of a convolution's input, and the rows and columns of its output."""
     rows, columns = (x_shape[2 + i] + 2 * padding[i] for i in (0, 1))
-    out = [
-        (size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))
-    ]
+    out = [(size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))]
     return Layout(rows, columns, *padding), (out[0], out[1])
 
 
@@ -261,8 +259,7 @@ def conv2d_input_gradient(
     turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
     for phase in np.ndindex(*stride):
         (rows, up, height, top), (columns, back, width, left) = (
-            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i])
-            for i in (0, 1)
+            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1)
         )
         # The first of these pixels takes row (top + padding) // stride of g from the tap that is 0 rows up; with as
         # many rows above it as the furthest tap needs, this row comes first in the buffer.

@@ -105,9 +105,7 @@ def adamw(
 def _adam_update(theta, gradient, m, v, step, lr, beta1, beta2, eps, decay, keep) -> None:
     rate = lr / (1 - beta1**step)  # η m̂ = rate · m
     root = math.sqrt(1 - beta2**step)  # √v̂ = √v / root
-    _update(
-        _adam, gradient, [theta, m, v], [rate, root, beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, keep]
-    )
+    _update(_adam, gradient, [theta, m, v], [rate, root, beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, keep])
 
 
 def _update(

@@ -82,9 +82,7 @@ def rnn_backward(
     g_outputs: Maybe, g_final: Maybe, saved: Saved, input_gradient: bool = True
 ) -> tuple[Maybe, Array, Array, Array, Array]:
     """The gradients (x or None, weight_ih, weight_hh, bias, h0), given those of outputs and final state or None."""
-    dx, dweight_h, _, dweight_x, dbias, dh0, _ = _run_backward(
-        saved, g_outputs, g_final, None, input_gradient
-    )
+    dx, dweight_h, _, dweight_x, dbias, dh0, _ = _run_backward(saved, g_outputs, g_final, None, input_gradient)
     return dx, dweight_x, dweight_h, dbias, dh0
 
 
@@ -136,9 +134,7 @@ def gru_backward(
     g_outputs: Maybe, g_final: Maybe, saved: Saved, input_gradient: bool = True
 ) -> tuple[Maybe, Array, Array, Array, Array, Array]:
     """The gradients (x or None, weight_ih, weight_hh, bias_ih, bias_hh, h0)."""
-    dx, dweight_h, dbias_h, dweight_x, dbias_x, dh0, _ = _run_backward(
-        saved, g_outputs, g_final, None, input_gradient
-    )
+    dx, dweight_h, dbias_h, dweight_x, dbias_x, dh0, _ = _run_backward(saved, g_outputs, g_final, None, input_gradient)
     return dx, dweight_x, _candidate_last(dweight_h), dbias_x, _candidate_last(dbias_h), dh0
 
 

@@ -43,9 +43,7 @@ def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.n
     logits = np.ascontiguousarray(logits)
     targets = np.ascontiguousarray(targets, np.int64)
     losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
-    threads.run(
-        _softmax_cross_entropy, len(logits), logits, targets, losses, probabilities, grain=_rows(logits)
-    )
+    threads.run(_softmax_cross_entropy, len(logits), logits, targets, losses, probabilities, grain=_rows(logits))
     return losses, probabilities
 
 

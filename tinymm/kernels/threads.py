@@ -201,9 +201,7 @@ def _default_num_threads() -> int:
     asked = os.environ.get("TINYMM_NUM_THREADS", "")
     if asked:
         if not asked.isdecimal() or int(asked) < 1:
-            raise ValueError(
-                f"TINYMM_NUM_THREADS is {asked!r}, expected a whole number of 1 or more: mend or unset it"
-            )
+            raise ValueError(f"TINYMM_NUM_THREADS is {asked!r}, expected a whole number of 1 or more: mend or unset it")
         return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

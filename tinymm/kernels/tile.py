@@ -135,9 +135,7 @@ def _tile_by_tables(shape):
 
         def emit(context, builder, signature, arguments):
             emitter = _Emitter(context, builder, signature, arguments)
-            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = (
-                arguments
-            )
+            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = arguments
             zero = ir.Constant(depth.type, 0)
             a_data, a_row, a_step = (
                 emitter.pointer(0, a_start),
@@ -183,9 +181,7 @@ def tile_by_strides(
 
     def emit(context, builder, signature, arguments):
         emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = (
-            arguments
-        )
+        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = arguments
         a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(5, b_start)
         c_data = emitter.pointer(9, c_start)
         rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
@@ -261,9 +257,7 @@ def multiply_panel(a, panel, out, accumulate):
             )
         else:
             edge = np.empty((ROWS, columns), panel.dtype)
-            tile_by_strides(
-                a, i * a_row, a_row, a_step, rows, panel, 0, b_step, depth, edge, 0, columns, False
-            )
+            tile_by_strides(a, i * a_row, a_row, a_step, rows, panel, 0, b_step, depth, edge, 0, columns, False)
             for r in range(rows):
                 for j in range(out.shape[1]):
                     out[i + r, j] = out[i + r, j] + edge[r, j] if accumulate else edge[r, j]

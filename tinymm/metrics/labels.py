@@ -49,17 +49,13 @@ def confusion_matrix(
            [0, 1]])
     """
     if normalize not in (None, "true", "pred", "all"):
-        raise ValueError(
-            f'confusion_matrix: normalize must be "true", "pred", "all" or None, not {normalize!r}'
-        )
+        raise ValueError(f'confusion_matrix: normalize must be "true", "pred", "all" or None, not {normalize!r}')
     where = "confusion_matrix"
     y_true, y_pred, weight = targets(where, y_true, y_pred, sample_weight)
     classes, matrix = _count(where, y_true, y_pred, labels, weight)
     chosen = _positions(classes, labels)
     if not np.isin(y_true, classes[chosen]).any():
-        raise ValueError(
-            f"{where}: none of labels={classes[chosen].tolist()} occurs in y_true: check their spelling"
-        )
+        raise ValueError(f"{where}: none of labels={classes[chosen].tolist()} occurs in y_true: check their spelling")
     matrix = matrix[np.ix_(chosen, chosen)]
     if normalize is None:
         return matrix
@@ -210,8 +206,7 @@ def classification_report(
     headers = ("precision", "recall", "f1-score", "support")
     if output_dict:
         rows: dict[str, Any] = {
-            row: dict(zip(headers, map(float, cells), strict=True))
-            for row, cells in (per_class | summary).items()
+            row: dict(zip(headers, map(float, cells), strict=True)) for row, cells in (per_class | summary).items()
         }
         if every_class:
             rows["accuracy"] = rows["accuracy"]["precision"]
@@ -223,15 +218,11 @@ def classification_report(
         return f"{row:>{width}} " + "".join(f" {cell:>9}" for cell in cells)
 
     def numbers(row: str, cells: tuple[Any, ...]) -> str:
-        scores = [
-            "" if row == "accuracy" and i < 2 else f"{cell:.{digits}f}" for i, cell in enumerate(cells[:3])
-        ]
+        scores = ["" if row == "accuracy" and i < 2 else f"{cell:.{digits}f}" for i, cell in enumerate(cells[:3])]
         return line(row, [*scores, cells[3]])
 
     class_lines = [numbers(*row) for row in per_class.items()]
-    return "\n".join(
-        [line("", headers), "", *class_lines, "", *(numbers(*row) for row in summary.items()), ""]
-    )
+    return "\n".join([line("", headers), "", *class_lines, "", *(numbers(*row) for row in summary.items()), ""])
 
 
 # --- from the count to the scores ---
@@ -267,9 +258,7 @@ def _tally(
 ) -> _Tally:
     """Check the arguments, count, and warn of the wanted `scores` that are 0/0."""
     if average not in AVERAGES:
-        raise ValueError(
-            f'{where}: average must be "binary", "micro", "macro", "weighted" or None, not {average!r}'
-        )
+        raise ValueError(f'{where}: average must be "binary", "micro", "macro", "weighted" or None, not {average!r}')
     y_true, y_pred, weight = targets(where, y_true, y_pred, sample_weight)
     if average == "binary":
         present = np.union1d(y_true, y_pred)
@@ -309,9 +298,7 @@ def _averaged(tally: _Tally, score: str, average: str | None, zero_division: str
     return float(np.average(values[defined], weights=weight))
 
 
-def _check_zero_division(
-    where: str, tally: _Tally, scores: tuple[str, ...], zero_division: str | float
-) -> None:
+def _check_zero_division(where: str, tally: _Tally, scores: tuple[str, ...], zero_division: str | float) -> None:
     if zero_division != "warn":
         if zero_division not in (0, 1) and not (isinstance(zero_division, float) and np.isnan(zero_division)):
             raise ValueError(f'{where}: zero_division must be 0, 1, nan or "warn", not {zero_division!r}')
@@ -323,9 +310,7 @@ def _check_zero_division(
         if classes:
             undefined.append(f"{score} of class {', '.join(map(str, classes))} ({meaning})")
     if undefined:
-        message = (
-            f"{where}: 0/0 counts as 0 for {'; '.join(undefined)}: zero_division= chooses a value silently"
-        )
+        message = f"{where}: 0/0 counts as 0 for {'; '.join(undefined)}: zero_division= chooses a value silently"
         warn_undefined(message, stacklevel=5)  # the line that called the public function
 
 

@@ -41,9 +41,7 @@ def log_loss(
     if probability.ndim == 1:
         probability = np.stack([1 - probability, probability], axis=1)
     elif not np.allclose(probability.sum(axis=1), 1, rtol=np.sqrt(epsilon), atol=0):
-        warnings.warn(
-            f"{where}: the rows of y_proba do not add up to 1: are they probabilities?", stacklevel=2
-        )
+        warnings.warn(f"{where}: the rows of y_proba do not add up to 1: are they probabilities?", stacklevel=2)
     of_truth = np.take_along_axis(probability, codes[:, None], axis=1)[:, 0]
     return mean(-np.log(of_truth.clip(epsilon, 1 - epsilon).astype(np.float64)), weight, normalize)
 
@@ -71,9 +69,7 @@ def roc_auc_score(
     """
     where = "roc_auc_score"
     if multi_class != "ovr":
-        raise ValueError(
-            f'{where}: multi_class must be "ovr" (each class against the rest), not {multi_class!r}'
-        )
+        raise ValueError(f'{where}: multi_class must be "ovr" (each class against the rest), not {multi_class!r}')
     if average not in ("macro", "weighted", None):
         raise ValueError(f'{where}: average must be "macro", "weighted" or None, not {average!r}')
     codes, score, weight, classes = _scored(where, y_true, y_score, labels, sample_weight)
@@ -88,9 +84,7 @@ def roc_auc_score(
     areas = np.array([_area_under_roc(codes == c, score[:, c], weight) for c in range(len(classes))])
     if np.isnan(areas).any():
         missing = classes[np.isnan(areas)].tolist()
-        warn_undefined(
-            f"{where}: the area is nan for class {missing}: y_true needs samples in and outside it"
-        )
+        warn_undefined(f"{where}: the area is nan for class {missing}: y_true needs samples in and outside it")
     if average is None:
         return areas
     share = np.bincount(codes, weight, len(classes)) if average == "weighted" else None
@@ -147,19 +141,13 @@ def _scored(
     score = score if score.dtype.kind == "f" else score.astype(np.float64)
     weight = checked_weight(where, weight, y_true)
     if score.ndim not in (1, 2) or len(score) != len(y_true):
-        raise ValueError(
-            f"{where}: the scores must be ({len(y_true)},) or ({len(y_true)}, classes), not {score.shape}"
-        )
+        raise ValueError(f"{where}: the scores must be ({len(y_true)},) or ({len(y_true)}, classes), not {score.shape}")
     if np.isnan(score).any():
-        raise ValueError(
-            f"{where}: {int(np.isnan(score).sum())} of the scores are NaN: look for the model's first NaN"
-        )
+        raise ValueError(f"{where}: {int(np.isnan(score).sum())} of the scores are NaN: look for the model's first NaN")
     classes = np.unique(y_true if labels is None else labels_of(where, "labels", labels))
     same_kind(where, "labels", classes, "y_true", y_true)
     if not np.isin(y_true, classes).all():
-        raise ValueError(
-            f"{where}: y_true holds {np.setdiff1d(y_true, classes).tolist()}, which labels does not name"
-        )
+        raise ValueError(f"{where}: y_true holds {np.setdiff1d(y_true, classes).tolist()}, which labels does not name")
     return np.searchsorted(classes, y_true), score, weight, classes
 
 
@@ -169,6 +157,5 @@ def _check_columns(where: str, score: np.ndarray, classes: np.ndarray) -> None:
         names = ", ".join(map(str, classes[:5])) + (", …" if len(classes) > 5 else "")
         mend = "name them all with labels=" if columns > len(classes) else "pass one column per class"
         raise ValueError(
-            f"{where}: scores {score.shape} stand for {columns} classes, but there are {len(classes)} "
-            f"({names}): {mend}"
+            f"{where}: scores {score.shape} stand for {columns} classes, but there are {len(classes)} ({names}): {mend}"
         )

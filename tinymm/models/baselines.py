@@ -35,9 +35,7 @@ class RowRNN(Module):
     Takes images (N, *image_shape); returns logits (N, classes). After Elman 1990.
     """
 
-    def __init__(
-        self, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, hidden_size: int = 128
-    ):
+    def __init__(self, image_shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10, hidden_size: int = 128):
         channels, _, columns = image_shape
         self.rnn = RNN(channels * columns, hidden_size)
         self.classifier = Linear(hidden_size, classes)

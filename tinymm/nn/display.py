@@ -170,9 +170,7 @@ def _run(model: Module, inputs: list[Any]) -> _Call:
     return ended[-1]
 
 
-def _add_rows(
-    rows: list[Row], call: _Call, name: str, depth: int, counted: set[int], memory: dict[int, int]
-) -> None:
+def _add_rows(rows: list[Row], call: _Call, name: str, depth: int, counted: set[int], memory: dict[int, int]) -> None:
     """The row of a call and, indented, of the calls it made; then of the modules in it that nothing called."""
     own = {id(p): p for p in vars(call.module).values() if isinstance(p, Parameter)}
     new = _count(p for key, p in own.items() if key not in counted)

@@ -48,9 +48,7 @@ class LogisticRegression(Module):
 
     def __init__(self, in_features: int, classes: int = 2, multinomial: bool | None = None):
         if classes < 2:
-            raise ValueError(
-                f"LogisticRegression: {classes} classes, but there must be at least 2 to tell apart"
-            )
+            raise ValueError(f"LogisticRegression: {classes} classes, but there must be at least 2 to tell apart")
         rows = classes if multinomial or (multinomial is None and classes > 2) else 1
         if rows == 1 and classes > 2:
             raise ValueError(
@@ -146,9 +144,7 @@ class Embedding(Module):
             raise ValueError(
                 f"Embedding: padding_idx is {padding_idx}, but the table has rows 0 to {num_embeddings - 1}"
             )
-        self.weight = Parameter(
-            random.generator().normal(size=(num_embeddings, embedding_dim)).astype(np.float32)
-        )
+        self.weight = Parameter(random.generator().normal(size=(num_embeddings, embedding_dim)).astype(np.float32))
         self.padding_idx = padding_idx
         if padding_idx is not None:
             self.weight.data[padding_idx] = 0
@@ -245,9 +241,7 @@ class Dropout(Module):
 
 
 class _Pool2d(Module):
-    def __init__(
-        self, kernel_size: int | tuple[int, int], stride: Any = None, padding: int | tuple[int, int] = 0
-    ):
+    def __init__(self, kernel_size: int | tuple[int, int], stride: Any = None, padding: int | tuple[int, int] = 0):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def describe(self) -> str:

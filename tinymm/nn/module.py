@@ -127,13 +127,9 @@ class Module:
         """
         own: dict[str, Any] = dict(self.named_parameters()) | dict(self._named(np.ndarray))
         if missing := own.keys() - state.keys():
-            raise KeyError(
-                f"load_state_dict: the state lacks {', '.join(sorted(missing))}: is it of another model?"
-            )
+            raise KeyError(f"load_state_dict: the state lacks {', '.join(sorted(missing))}: is it of another model?")
         if unknown := state.keys() - own.keys():
-            raise KeyError(
-                f"load_state_dict: this model has no {', '.join(sorted(unknown))}: is it of another model?"
-            )
+            raise KeyError(f"load_state_dict: this model has no {', '.join(sorted(unknown))}: is it of another model?")
         for name, value in own.items():
             if value.shape != np.shape(state[name]):
                 raise ValueError(

@@ -50,7 +50,5 @@ def save(axes: "Axes | np.ndarray", path: str | os.PathLike[str]) -> Path:
     """Write the figure of these Axes to `path` as PNG: whole or not at all. Raises ValueError for another ending."""
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(
-            f"save: pictures are written as PNG, but the path is {str(path)!r}: let it end in .png"
-        )
+        raise ValueError(f"save: pictures are written as PNG, but the path is {str(path)!r}: let it end in .png")
     return write_atomically(path, png(axes))

@@ -118,8 +118,7 @@ def _draw(boxes: list[Box], links: list[tuple[int, int, str]], place: Layout, ax
             )
     kinds = [kind for kind in LOOKS if any(box.kind == kind for box in boxes)]
     entries = [
-        Patch(facecolor=LOOKS[k][1], edgecolor=LOOKS[k][2], linestyle=LOOKS[k][3], label=LOOKS[k][0])
-        for k in kinds
+        Patch(facecolor=LOOKS[k][1], edgecolor=LOOKS[k][2], linestyle=LOOKS[k][3], label=LOOKS[k][0]) for k in kinds
     ]
     ax.legend(
         handles=entries,
@@ -134,9 +133,7 @@ def _draw(boxes: list[Box], links: list[tuple[int, int, str]], place: Layout, ax
     return ax
 
 
-def _draw_edges(
-    boxes: list[Box], links: list[tuple[int, int, str]], place: Layout, ax: "Axes", scale: float
-) -> None:
+def _draw_edges(boxes: list[Box], links: list[tuple[int, int, str]], place: Layout, ax: "Axes", scale: float) -> None:
     """Smooth lines that arrive side by side at the top of a box, each with the name of the argument it is."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path

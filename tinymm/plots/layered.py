@@ -25,9 +25,7 @@ class Layout(NamedTuple):
     size: Point
 
 
-def layout(
-    sizes: Sequence[Point], edges: Sequence[tuple[int, int]], gap: float = 0.3, rise: float = 0.6
-) -> Layout:
+def layout(sizes: Sequence[Point], edges: Sequence[tuple[int, int]], gap: float = 0.3, rise: float = 0.6) -> Layout:
     """Place boxes of these sizes (width, height) so that every edge (from, to) leads down, y growing upwards.
 
     `gap` is the least distance between boxes of a row, `rise` that between rows. The graph has no cycles.
@@ -54,14 +52,11 @@ def layout(
     bottoms = np.concatenate([[0.0], np.cumsum(np.array(heights) + rise)])
     middle = [bottoms[r] + heights[r] / 2 for r in range(len(rows))]
     routes = [
-        [(x[i], y) for i in chain for y in (bottoms[rank[i]] + heights[rank[i]], bottoms[rank[i]])]
-        for chain in chains
+        [(x[i], y) for i in chain for y in (bottoms[rank[i]] + heights[rank[i]], bottoms[rank[i]])] for chain in chains
     ]
     right = max(x[i] + widths[i] / 2 for i in range(len(widths)))
     centres = [(x[i], float(middle[rank[i]])) for i in range(len(sizes))]
-    return Layout(
-        centres, [[(a, float(b)) for a, b in r] for r in routes], (right, float(bottoms[-1] - rise))
-    )
+    return Layout(centres, [[(a, float(b)) for a, b in r] for r in routes], (right, float(bottoms[-1] - rise)))
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:

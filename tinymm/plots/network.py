@@ -27,12 +27,9 @@ def filters(weight: ArrayLike, ax: "Axes | None" = None) -> "Axes":
     mosaic, columns = _mosaic(tiles, gap=2, columns=None if in_channels == 1 else out_channels)
     limit = float(np.nanmax(np.abs(weight))) or 1.0
     ax = _canvas(mosaic, columns, 0.5 if in_channels == 1 else 0.2, ax)
-    picture = ax.imshow(
-        mosaic, cmap=_colours("RdBu", gaps="#a0a0a0"), vmin=-limit, vmax=limit, interpolation="nearest"
-    )
+    picture = ax.imshow(mosaic, cmap=_colours("RdBu", gaps="#a0a0a0"), vmin=-limit, vmax=limit, interpolation="nearest")
     ax.set_title(
-        f"{out_channels} filters of {kh} × {kw}"
-        + (f" over {in_channels} channels" if in_channels > 1 else "")
+        f"{out_channels} filters of {kh} × {kw}" + (f" over {in_channels} channels" if in_channels > 1 else "")
     )
     if in_channels > 1:
         _number(ax, "x", out_channels, 4 * kw + 2, "filter")
@@ -88,9 +85,7 @@ def images(
             if batch.ndim == 4 and batch.shape[3] in (1, 3)
             else ""
         )
-        raise ValueError(
-            f"{where}: expected pictures (N, 1, H, W), (N, 3, H, W) or (N, H, W), not {batch.shape}{mend}"
-        )
+        raise ValueError(f"{where}: expected pictures (N, 1, H, W), (N, 3, H, W) or (N, H, W), not {batch.shape}{mend}")
     n, _, height, width = batch.shape
     for name, values in (("labels", labels), ("predictions", predictions)):
         if values is not None and len(values) != n:
@@ -101,9 +96,7 @@ def images(
     captions, wrong = _captions(n, labels, predictions)
     inches = max(0.9, 0.08 * max(map(len, captions)))
     gap, head = max(1, width // 10), ceil(0.2 / inches * width) if any(captions) else 0
-    pictures = np.pad(
-        batch.transpose(0, 2, 3, 1), ((0, 0), (head, 0), (0, 0), (0, 0)), constant_values=np.nan
-    )
+    pictures = np.pad(batch.transpose(0, 2, 3, 1), ((0, 0), (head, 0), (0, 0), (0, 0)), constant_values=np.nan)
     mosaic, columns = _mosaic(pictures, gap=gap)
     mosaic = np.where(np.isnan(mosaic), 1.0, mosaic)
     ax = _canvas(mosaic, columns, inches, ax)
@@ -169,9 +162,7 @@ def _bare(ax: "Axes") -> None:
 def _number(ax: "Axes", axis: str, count: int, step: int, label: str) -> None:
     """Number the columns or rows of the mosaic, skipping some where there are many."""
     shown = np.arange(0, count, max(1, -(-count // 16)))
-    ax.set(
-        **{f"{axis}ticks": shown * step + (step - 3) / 2, f"{axis}ticklabels": shown, f"{axis}label": label}
-    )
+    ax.set(**{f"{axis}ticks": shown * step + (step - 3) / 2, f"{axis}ticklabels": shown, f"{axis}label": label})
     ax.tick_params(axis=axis, length=0, labelsize=8)  # type: ignore[arg-type]
 
 

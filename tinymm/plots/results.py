@@ -67,18 +67,14 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: "Sequence[Axes] 
                     label=label,
                     linestyle="",
                 )
-        axis.set(
-            title=title.capitalize(), xlabel="epoch", ylabel="loss (nats)" if metric == "loss" else title
-        )
+        axis.set(title=title.capitalize(), xlabel="epoch", ylabel="loss (nats)" if metric == "loss" else title)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         calm(axis)
         axis.legend(frameon=False, fontsize=9)
     return axes
 
 
-def confusion_matrix(
-    matrix: ArrayLike, class_names: Sequence[str] | None = None, ax: "Axes | None" = None
-) -> "Axes":
+def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str] | None = None, ax: "Axes | None" = None) -> "Axes":
     """The table (K, K) of true classes (rows) against predicted ones, as `metrics.confusion_matrix` counts it.
 
     The colour is the square root of the share of the row: rare classes are as legible as common ones, and
@@ -150,9 +146,7 @@ def scores_per_class(
             f"{', '.join(f'{name} {np.shape(v)}' for name, v in scores.items()) or 'none'}"
         )
     if any((values < 0).any() or (values > 1).any() for values in rows.values()):
-        raise ValueError(
-            f"{where}: scores lie between 0 and 1, but some here do not: pass shares, not percentages"
-        )
+        raise ValueError(f"{where}: scores lie between 0 and 1, but some here do not: pass shares, not percentages")
     k = sizes.pop()
     names = _names(where, class_names, k)
     if ax is None:

@@ -25,6 +25,11 @@ UNDIFFERENTIABLE = {
         )
     },
     **{
+        name: lambda f, a, b, name=name: getattr(f, name)(a > 0, b > 0)
+        for name in ("bitwise_and", "bitwise_or", "bitwise_xor")
+    },
+    "invert": lambda f, a, b: f.invert(a > 0),
+    **{
         name: lambda f, a, b, name=name: getattr(f, name)(a)
         for name in (
             *("logical_not", "isnan", "isinf", "isfinite", "signbit", "all", "any"),

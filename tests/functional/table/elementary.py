@@ -71,9 +71,7 @@ SHAPE = [
         [((2, 4),), ((0, 2),)],
         torch=lambda t, x: t.tensor_split(x, 2, 1),
     ),
-    Row(
-        "split", lambda f, x: tuple(f.split(x, [1, 4])), [((5, 2),)], torch=lambda t, x: t.split(x, [1, 3, 1])
-    ),
+    Row("split", lambda f, x: tuple(f.split(x, [1, 4])), [((5, 2),)], torch=lambda t, x: t.split(x, [1, 3, 1])),
     Row(
         "pad",
         lambda f, x: f.pad(x, ((1, 0), (0, 2)), constant_values=3),

@@ -35,26 +35,21 @@ def convolution_gradients(x_shape, w_shape, stride=1, padding=0, dilation=1, gro
     """Rows for the input and the weight gradient of one convolution, judged by PyTorch's own functions."""
     options = both(stride, padding, dilation)
     size = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(x_shape[2:], w_shape[2:], *options, strict=True)
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(x_shape[2:], w_shape[2:], *options, strict=True)
     ]
     g_shape = (x_shape[0], w_shape[0], *size)
     yield Row(
         "conv2d_input_gradient",
         lambda f, g, w: OPERATIONS["conv2d_input_gradient"](g, w, x_shape, *options, groups),
         [(g_shape, w_shape)],
-        formula=lambda g, w: adjoint(
-            x_shape, g, lambda x: formulas.convolution(x, w, None, *options, groups)
-        ),
+        formula=lambda g, w: adjoint(x_shape, g, lambda x: formulas.convolution(x, w, None, *options, groups)),
         torch=lambda t, g, w: t.nn.grad.conv2d_input(x_shape, w, g, *options, groups),
     )
     yield Row(
         "conv2d_weight_gradient",
         lambda f, x, g: OPERATIONS["conv2d_weight_gradient"](x, g, w_shape, *options, groups),
         [(x_shape, g_shape)],
-        formula=lambda x, g: adjoint(
-            w_shape, g, lambda w: formulas.convolution(x, w, None, *options, groups)
-        ),
+        formula=lambda x, g: adjoint(w_shape, g, lambda w: formulas.convolution(x, w, None, *options, groups)),
         torch=lambda t, x, g: t.nn.grad.conv2d_weight(x, w_shape, g, *options, groups),
     )
 
@@ -130,9 +125,7 @@ POOLING = [
         "avg_pool2d_gradient",
         lambda f, g: OPERATIONS["avg_pool2d_gradient"](g, (1, 1, 4, 5), *both(2, 2, 0)),
         [((1, 1, 2, 2),)],
-        formula=lambda g: np.pad(
-            np.kron(g, np.full((2, 2), 0.25, g.dtype)), ((0, 0), (0, 0), (0, 0), (0, 1))
-        ),
+        formula=lambda g: np.pad(np.kron(g, np.full((2, 2), 0.25, g.dtype)), ((0, 0), (0, 0), (0, 0), (0, 1))),
         torch=lambda t, g: t.nn.functional.pad(t.kron(g, t.full((2, 2), 0.25, dtype=g.dtype)), (0, 1)),
     ),
 ]

@@ -60,10 +60,7 @@ LINEAR = [
         formula=lambda x, w: x @ w.T,
         torch=lambda t, x, w: t.nn.functional.linear(x, w),
     ),
-    *(
-        Row("einsum", lambda f, a, b, text=text: f.einsum(text, a, b), [case])
-        for text, case in EINSUMS.items()
-    ),
+    *(Row("einsum", lambda f, a, b, text=text: f.einsum(text, a, b), [case]) for text, case in EINSUMS.items()),
     *(
         Row("einsum", lambda f, x, text=text: f.einsum(text, x), [((3, 3),)])
         for text in ("ii->i", "ii", "ij->ji", "ij->j", "ij->")
@@ -81,9 +78,7 @@ LINEAR = [
 
 def kept(x):
     """What `dropout` leaves for the seed 0."""
-    return np.where(np.random.default_rng(0).random(x.shape, dtype=np.float32) >= 0.4, 1 / 0.6, 0).astype(
-        x.dtype
-    )
+    return np.where(np.random.default_rng(0).random(x.shape, dtype=np.float32) >= 0.4, 1 / 0.6, 0).astype(x.dtype)
 
 
 ACTIVATIONS = [
@@ -168,9 +163,7 @@ NORMALIZATION = [
         lambda f, x, w, b: f.batch_norm(x, *running(x), w, b, training=True),
         IMAGES,
         distinct,
-        formula=lambda x, w, b: np.moveaxis(
-            w * np.moveaxis(normalized(x, (0, *range(2, x.ndim))), 1, -1) + b, -1, 1
-        ),
+        formula=lambda x, w, b: np.moveaxis(w * np.moveaxis(normalized(x, (0, *range(2, x.ndim))), 1, -1) + b, -1, 1),
         torch=lambda t, x, w, b: torch_batch_norm(t, x, w, b, True),
     ),
     Row(
