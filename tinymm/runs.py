@@ -22,7 +22,7 @@ from tinymm.data.cleaning import CleaningReport
 from tinymm.data.datasets import Dataset
 from tinymm.data.image import bright_ink, frame_ink, read_image, resize
 from tinymm.files import write_atomically
-from tinymm.nn import Conv2d, LogisticRegression, Module
+from tinymm.nn import Conv2d, ConvReLUPool, LogisticRegression, Module
 from tinymm.recipes import Preparation, Recipe, Shape, Trained, load_data, make_model, train_model
 from tinymm.splits import Fold, StratifiedKFold, train_test_split
 from tinymm.training import History
@@ -218,7 +218,7 @@ def _pictures(run: Run, folder: Path) -> dict[str, bytes]:
 def _filters(model: Module, image_shape: Shape) -> np.ndarray | None:
     """The first layer's weights as little pictures, where it has such."""
     for _, module in model.named_modules():
-        if isinstance(module, Conv2d):
+        if isinstance(module, Conv2d | ConvReLUPool):
             return module.weight.data
         if isinstance(module, LogisticRegression):
             return module.weight.data.reshape(-1, *image_shape)

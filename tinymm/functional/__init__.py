@@ -34,7 +34,7 @@ from tinymm.functional.arithmetic import (
     subtract,
     where,
 )
-from tinymm.functional.convolution import conv1d, conv2d
+from tinymm.functional.convolution import conv1d, conv2d, conv_relu_pool
 from tinymm.functional.linear import dot, einsum, embedding, linear, matmul, outer
 from tinymm.functional.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from tinymm.functional.normalization import batch_norm, layer_norm, normalize

@@ -76,6 +76,40 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _conv2d(x, weight, bias, stride, padding, dilation, groups)
 
 
+@operation(saves=True, composed="max_pool2d(relu(conv2d(x, weight, bias)), 2)")
+def _conv_relu_pool(x, weight, bias, padding):
+    """y = max(0, max over 2×2 of conv2d(x, w) + b), made while each image's part is in the cache."""
+    return kernels.convolution.conv_relu_pool(x, weight, bias, padding)
+
+
+@_conv_relu_pool.gradients
+def _(g, x, weight, padding, saved, wanted):
+    size = tuple(n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], padding, weight.shape[2:], strict=True))
+    plain = (1, 1), padding, (1, 1), 1
+    g = np.where(saved < kernels.convolution.NONE, g, 0)
+    spread = kernels.convolution.conv_relu_pool_unpool(g, saved, size)
+    return (
+        kernels.convolution.conv2d_input_gradient(spread, weight, x.shape, *plain) if wanted[0] else None,
+        kernels.convolution.conv2d_weight_gradient(x, spread, weight.shape, *plain) if wanted[1] else None,
+        np.sum(g, axis=(0, 2, 3)),
+        None,
+    )
+
+
+@plain_operation()
+def conv_relu_pool(x, weight, bias, padding=0):
+    """y = max(0, max over 2×2 of conv2d(x, w) + b): convolution, ReLU and pooling in one pass over memory.
+
+    The same numbers as `max_pool2d(relu(conv2d(x, weight, bias, padding=padding)), 2)`, whose large output in between
+    is never stored. x (N, C, H, W), weight (O, C, kh, kw), bias (O,); returns (N, O, (H + 2p − kh + 1) // 2, the same
+    for W). Of equal pixels the first takes the gradient. ValueError where shapes do not fit.
+    """
+    x, weight = operand(x), operand(weight)
+    padding = pair("conv_relu_pool", "padding", padding, 0)
+    _check("conv_relu_pool", ("rows", "columns"), x, weight, bias, padding, (1, 1), 1)
+    return _conv_relu_pool(x, weight, bias, padding)
+
+
 @plain_operation()
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n, o, i] = b[o] + Σ_{c, u} w[o, c, u] · x[n, c, i·s + u·d − p]

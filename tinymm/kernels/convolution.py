@@ -37,6 +37,7 @@ PIXELS = 128  # output pixels and filter taps at a time: what belongs to them st
 DEPTH = 128
 FEW = 8  # rows of an array that are read side by side
 SHARD = 500_000  # multiply-adds worth handing to a thread
+NONE = 4  # the code of a 2 x 2 pool in which nothing is above 0
 
 
 class Layout(NamedTuple):
@@ -93,14 +94,35 @@ def _copy_out(results, pitch, filters, planes, target):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target):
-    """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH).
+def _pool_out(results, pitch, filters, planes, codes):
+    """Write max(0, the largest of each 2 x 2 results) and which of the four it was, NONE if none was above 0."""
+    zero = results.dtype.type(0)
+    for f in range(filters):
+        for i in range(planes.shape[1]):
+            upper, lower = results[f, 2 * i * pitch :], results[f, (2 * i + 1) * pitch :]
+            for j in range(planes.shape[2]):
+                best, code = upper[np.uintp(2 * j)], 0
+                for value, place in (
+                    (upper[np.uintp(2 * j + 1)], 1),
+                    (lower[np.uintp(2 * j)], 2),
+                    (lower[np.uintp(2 * j + 1)], 3),
+                ):
+                    wins = value > best or value != value  # NaN wins
+                    best, code = (value, place) if wins else (best, code)
+                planes[f, i, np.uintp(j)] = zero if best <= zero else best
+                codes[f, i, np.uintp(j)] = NONE if best <= zero else code
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target, codes):
+    """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH); pool if there are codes to write.
 
     `start` and `stop` count the panels of an image's groups, image by image.
     """
     groups, panels, depth, columns = weight.shape
     filters, pixels = y.shape[1] // groups, len(places)
-    dense = target.rows * target.columns == y.shape[2] * y.shape[3]
+    pool = codes.size > 0
+    dense = not pool and target.rows * target.columns == y.shape[2] * y.shape[3]
     b_step = np.arange(depth) * columns
     direct = _lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
@@ -132,13 +154,15 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
             for f in range(some):
                 for i in range(block):
                     out[f, np.uintp(q + i)] = tiles[i, f]
-        if not dense:
+        if pool:
+            _pool_out(results, target.columns, some, planes, codes[n, first : first + some])
+        elif not dense:
             _copy_out(results, target.columns, some, planes, target)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups):
-    """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile."""
+def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups, codes):
+    """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile; pool as above."""
     filters, depth = weight.shape[0] // groups, weight.shape[1]
     pixels = target.rows * layout.columns
     pitch = -(-pixels // step) * step
@@ -151,6 +175,7 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
         for g in range(groups):
             for o in range(0, filters, FLAT_ROWS):
                 first, some = g * filters + o, min(filters - o, FLAT_ROWS)
+                planes = y[n, first : first + some]
                 for f in range(some):
                     results[f] = bias[first + f]
                 for q in range(0, pixels, step):
@@ -159,7 +184,10 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
                         buffer, g * group_size + q, offsets, depth,
                         results, q, pitch, True,
                     )  # fmt: skip
-                _copy_out(results, layout.columns, some, y[n, first : first + some], target)
+                if codes.size > 0:
+                    _pool_out(results, layout.columns, some, planes, codes[n, first : first + some])
+                else:
+                    _copy_out(results, layout.columns, some, planes, target)
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
@@ -167,8 +195,11 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return np.require(array, requirements=("C", "W"))
 
 
-def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
-    """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]."""
+NO_CODES = np.empty((0, 0, 0, 0), np.uint8)
+
+
+def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups, codes=NO_CODES) -> None:
+    """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]; pooled, with codes."""
     if y.size == 0 or target.rows * target.columns == 0:
         return
     filters, depth = weight.shape[0] // groups, weight.shape[1]
@@ -182,7 +213,7 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
         reach = size - size // groups + int(max(offsets, default=0)) + pitch + step
         threads.run(
             _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, _plain(weight), bias,
-            y, target, groups, grain=_grain(filters * groups * depth * pitch),
+            y, target, groups, codes, grain=_grain(filters * groups * depth * pitch),
         )  # fmt: skip
     else:
         panels = -(-filters // columns)
@@ -193,7 +224,7 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
         biases[:, :filters] = bias.reshape(groups, filters)
         threads.run(
             _pixels_by_filters, len(x) * groups * panels, x, layout, size, _places(layout, target, stride), offsets,
-            packed, biases.reshape(groups, panels, columns), y, target, grain=_grain(columns * depth * pitch),
+            packed, biases.reshape(groups, panels, columns), y, target, codes, grain=_grain(columns * depth * pitch),
         )  # fmt: skip
 
 
@@ -239,6 +270,47 @@ def conv2d(
     filters_by_taps = weight.reshape(filters, -1)
     _convolve(_plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
     return y
+
+
+def conv_relu_pool(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """max(0, the largest of each 2 x 2 pixels of conv2d(x)), and codes: which one it was (0 to 3, row by row), or NONE.
+
+    The convolution's own output is never in memory as a whole: each image's part is pooled while it is in the cache.
+    """
+    filters, channels, *kernel = weight.shape
+    layout, out = _geometry(x.shape, kernel, (1, 1), padding, (1, 1))
+    y = np.empty((len(x), filters, out[0] // 2, out[1] // 2), x.dtype)
+    codes = np.empty(y.shape, np.uint8)
+    offsets = _offsets(layout, channels, kernel, (1, 1))
+    _convolve(_plain(x), layout, offsets, (1, 1), weight.reshape(filters, -1), _plain(bias), y, Target(*out), 1, codes)
+    return y, codes
+
+
+def conv_relu_pool_unpool(g: np.ndarray, codes: np.ndarray, size: Pair) -> np.ndarray:
+    """The gradient (N, O, *size) of the convolution's output: each g goes to the pixel that its code names."""
+    out = np.empty((*g.shape[:2], *size), g.dtype)
+    planes = (-1, *size)
+    threads.run(
+        _unpool, len(g) * g.shape[1], _plain(g).reshape(-1, *g.shape[2:]), codes.reshape(-1, *g.shape[2:]),
+        out.reshape(planes), grain=max(1, SHARD // 8 // max(size[0] * size[1], 1)),
+    )  # fmt: skip
+    return out
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _unpool(start, stop, g, codes, out):
+    zero = g.dtype.type(0)
+    rows, columns = g.shape[1:]
+    for plane in range(start, stop):
+        for i in range(rows):
+            for side in range(2):
+                row = out[plane, 2 * i + side]
+                for j in range(columns):
+                    value, code = g[plane, i, np.uintp(j)], codes[plane, i, np.uintp(j)]
+                    row[np.uintp(2 * j)] = value if code == 2 * side else zero
+                    row[np.uintp(2 * j + 1)] = value if code == 2 * side + 1 else zero
+                row[2 * columns :] = zero
+        out[plane, 2 * rows :] = zero
 
 
 def conv2d_input_gradient(

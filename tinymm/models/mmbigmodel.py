@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinymm import functional as F
-from tinymm.nn import LSTM, Conv2d, Linear, MaxPool2d, Module
+from tinymm.nn import LSTM, ConvReLUPool, Linear, Module
 from tinymm.tensor import Tensor
 
 
@@ -29,9 +29,8 @@ class MMBigModel(Module):
     image_shape = (1, 28, 28)
 
     def __init__(self, classes: int = 10):
-        self.conv1 = Conv2d(1, 32, 3)
-        self.conv2 = Conv2d(32, 64, 3)
-        self.pool = MaxPool2d(2)
+        self.conv1 = ConvReLUPool(1, 32, 3)
+        self.conv2 = ConvReLUPool(32, 64, 3)
         self.features = Linear(64 * 5 * 5, 128)
         self.lstm = LSTM(1, 128)
         self.hidden = Linear(128, 128)
@@ -42,8 +41,7 @@ class MMBigModel(Module):
             raise ValueError(
                 f"MMBigModel: x is {x.shape}, but it needs images (N, 1, 28, 28): see tinymm.data.image for resizing"
             )
-        x = self.pool(F.relu(self.conv1(x)))
-        x = self.pool(F.relu(self.conv2(x)))
+        x = self.conv2(self.conv1(x))
         x = F.relu(self.features(F.flatten(x, 1)))
         _, (x, _) = self.lstm(x[:, :, None])
         return self.classifier(F.relu(self.hidden(x)))

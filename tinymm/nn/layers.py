@@ -127,6 +127,16 @@ class Conv2d(_Convolution):
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
+class ConvReLUPool(_Convolution):
+    """Convolution, ReLU and max pooling 2×2 in one pass over memory: `functional.conv_relu_pool`, with stride 1."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], padding: Any = 0):
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding)
+
+    def forward(self, x: Any) -> Tensor:
+        return F.conv_relu_pool(x, self.weight, self.bias, self.padding)
+
+
 class Conv1d(_Convolution):
     """`functional.conv1d` with its own weight (out_channels, in_channels/groups, k) and bias (out_channels,)."""
 

@@ -60,7 +60,21 @@ def adjoint(shape, g, linear):
     return np.array([np.sum(g * linear(unit)) for unit in units], g.dtype).reshape(shape)
 
 
+def pooled_convolutions(x_shape, w_shape, padding=0):
+    """The fused convolution, ReLU and pooling, against the three formulas one after the other."""
+    yield Row(
+        "conv_relu_pool",
+        lambda f, x, w, b: f.conv_relu_pool(x, w, b, padding),
+        [(x_shape, w_shape, (w_shape[0],))],
+        formula=lambda x, w, b: formulas.max_pooling(np.maximum(formulas.convolution(x, w, b, 1, padding), 0), 2),
+        torch=lambda t, x, w, b: t.max_pool2d(t.relu(t.nn.functional.conv2d(x, w, b, padding=padding)), 2),
+        composed="max_pool2d(relu(conv2d(x, weight, bias)), 2)",
+    )
+
+
 CONVOLUTION = [
+    *pooled_convolutions((2, 1, 6, 7), (3, 1, 3, 3)),
+    *pooled_convolutions((1, 2, 4, 4), (9, 2, 2, 1), padding=1),
     *convolutions("conv2d", ((2, 2, 4, 3), (3, 2, 2, 2), (3,))),
     *convolutions("conv2d", ((1, 1, 3, 3), (1, 1, 3, 3))),
     *convolutions("conv2d", ((0, 1, 3, 3), (2, 1, 3, 3), (2,))),
