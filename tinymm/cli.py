@@ -1,4 +1,4 @@
-"""The command line: `tinymm train`, `tinymm predict`. Also `python -m tinymm`."""
+"""The command line: `tinymm train`, `tinymm predict`, `tinymm warmup`. Also `python -m tinymm`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_train(commands)
     _add_predict(commands)
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile all kernels now",
+        description="Compile all kernels for float32 and float64 and keep them on disk, so that nothing waits for it later.",
+    )
+    warmup.set_defaults(run=_warmup)
     return parser
 
 
@@ -128,6 +134,13 @@ def _train(options: argparse.Namespace) -> int:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")
     return 130 if "interrupted" in numbers.get("notes", "") else 0
+
+
+def _warmup(options: argparse.Namespace) -> int:
+    from tinymm.warmup import warmup
+
+    warmup()
+    return 0
 
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:

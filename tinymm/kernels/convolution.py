@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from tinymm.kernels import threads
+from tinymm.kernels.jit import REASSOCIATE, kernel
 from tinymm.kernels.tile import (
     FLAT_ROWS,
     ROWS,
@@ -60,7 +60,7 @@ class Target(NamedTuple):
     column_step: int = 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _fill(buffer, image, layout):
     """Copy an image (C, H, W) into the buffer. What lies outside it stays as it is: zero."""
     channels, height, width = image.shape
@@ -72,13 +72,13 @@ def _fill(buffer, image, layout):
                 buffer[np.uintp(start + j)] = image[c, r, np.uintp(j)]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lies_so(x, layout):
     """Whether the image itself can serve as the buffer."""
     return x.shape[2] == layout.rows and x.shape[3] == layout.columns and layout.top == layout.left == 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _copy_out(results, pitch, filters, planes, target):
     """Copy the results (filters, target.rows rows of `pitch` numbers) to where the target says."""
     for f in range(filters):
@@ -93,7 +93,7 @@ def _copy_out(results, pitch, filters, planes, target):
                     row[target.left + j * target.column_step] = results[f, first + j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _pool_out(results, pitch, filters, planes, codes):
     """Write max(0, the largest of each 2 x 2 results) and which of the four it was, NONE if none was above 0."""
     zero = results.dtype.type(0)
@@ -113,7 +113,7 @@ def _pool_out(results, pitch, filters, planes, codes):
                 codes[f, i, np.uintp(j)] = NONE if best <= zero else code
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target, codes):
     """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH); pool if there are codes to write.
 
@@ -160,7 +160,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
             _copy_out(results, target.columns, some, planes, target)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups, codes):
     """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile; pool as above."""
     filters, depth = weight.shape[0] // groups, weight.shape[1]
@@ -297,7 +297,7 @@ def conv_relu_pool_unpool(g: np.ndarray, codes: np.ndarray, size: Pair) -> np.nd
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _unpool(start, stop, g, codes, out):
     zero = g.dtype.type(0)
     rows, columns = g.shape[1:]
@@ -359,7 +359,7 @@ def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, 
     return taps, taps * dilation // stride, len(range(first, size, stride)), first
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _turn(g, block):
     """block[q, o] = g[o, q], for a few rows at a time: more would push each other out of the cache."""
     filters, pixels = g.shape
@@ -373,7 +373,7 @@ def _turn(g, block):
             block[q, f] = g[f, q]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _weight_products(start, stop, total, x, layout, places, offsets, g):
     """total[group, k, o] += the sum over pixels q of buffer[offsets[k] + places[q]] * g[q, o]."""
     groups, taps, filters = total.shape
@@ -402,7 +402,7 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
                         )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@kernel(fastmath=REASSOCIATE)
 def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
     """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another."""
     filters, (rows, columns) = g.shape[1] // groups, g.shape[2:]

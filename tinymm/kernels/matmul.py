@@ -5,10 +5,10 @@ Small products go to NumPy, whose library stays on one thread for them and is qu
 """
 
 import numpy as np
-from numba import njit
 from numpy.lib.stride_tricks import as_strided
 
 from tinymm.kernels import threads
+from tinymm.kernels.jit import kernel
 from tinymm.kernels.tile import multiply_panel, pack_panel, width
 
 SMALL = 262_144  # multiply-adds; from here on NumPy's library would wake threads of its own
@@ -19,7 +19,7 @@ FAR = 1024  # bytes
 SHARD = 500_000  # multiply-adds worth handing to a thread
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _pack(start, stop, b, shape, strides, panels):
     """Copy the columns of b, given by its numbers, shape and strides, to panels from `start` to `stop`."""
     matrix = as_strided(b, shape, strides)
@@ -27,7 +27,7 @@ def _pack(start, stop, b, shape, strides, panels):
         pack_panel(matrix, p * panels.shape[2], panels[p])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _multiply(start, stop, a, a_shape, a_strides, b, b_shape, b_strides, out, accumulate):
     """out (+)= a b for a (M, K), b (panels, K, WIDTH), each given by its numbers, shape and strides.
 

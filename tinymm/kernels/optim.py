@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from tinymm.kernels import threads
+from tinymm.kernels.jit import CONTRACT, kernel
 
 GRAIN = 32768  # parameters worth a thread
-OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def sgd(
@@ -121,7 +120,7 @@ def _update(
             array[...] = changed.reshape(array.shape)
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _sgd(start, stop, gradient, theta, numbers):
     part = slice(start, stop)
     gradient, theta = gradient[part], theta[part]
@@ -131,7 +130,7 @@ def _sgd(start, stop, gradient, theta, numbers):
         theta[i] -= lr * g
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _momentum(start, stop, gradient, theta, velocity, numbers):
     part = slice(start, stop)
     gradient, theta, velocity = gradient[part], theta[part], velocity[part]
@@ -143,7 +142,7 @@ def _momentum(start, stop, gradient, theta, velocity, numbers):
         theta[i] -= lr * v
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _nesterov(start, stop, gradient, theta, velocity, numbers):
     part = slice(start, stop)
     gradient, theta, velocity = gradient[part], theta[part], velocity[part]
@@ -155,7 +154,7 @@ def _nesterov(start, stop, gradient, theta, velocity, numbers):
         theta[i] -= lr * (g + mu * v)
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _adagrad(start, stop, gradient, theta, total, numbers):
     part = slice(start, stop)
     gradient, theta, total = gradient[part], theta[part], total[part]
@@ -167,7 +166,7 @@ def _adagrad(start, stop, gradient, theta, total, numbers):
         theta[i] -= lr * g / (math.sqrt(s) + eps)
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _rmsprop(start, stop, gradient, theta, square, velocity, mean, numbers):
     part = slice(start, stop)
     gradient, theta, square, velocity, mean = (
@@ -195,7 +194,7 @@ def _rmsprop(start, stop, gradient, theta, square, velocity, mean, numbers):
         theta[i] -= lr * v
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=CONTRACT)
 def _adam(start, stop, gradient, theta, first, second, numbers):
     part = slice(start, stop)
     gradient, theta, first, second = gradient[part], theta[part], first[part], second[part]

@@ -5,9 +5,9 @@
 """
 
 import numpy as np
-from numba import njit
 
 from tinymm.kernels import threads
+from tinymm.kernels.jit import kernel
 
 Pair = tuple[int, int]
 
@@ -32,7 +32,7 @@ def _run(kernel, planes, *args) -> None:
     threads.run(kernel, len(planes), planes, *args, grain=max(1, SHARD // max(size, 1)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _max(start, stop, x, window, stride, padding, y, indices):
     height, width = x.shape[1:]
     for p in range(start, stop):
@@ -51,7 +51,7 @@ def _max(start, stop, x, window, stride, padding, y, indices):
                 y[p, i, j], indices[p, i, j] = best, where
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _max_of_four(start, stop, x, y, indices):
     """The common case, window and stride 2 without padding, in a form that compiles to vector instructions."""
     width = np.int32(x.shape[2])
@@ -93,7 +93,7 @@ def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> tupl
     return y.reshape(shape), indices.reshape(shape)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scatter(start, stop, dx, g, indices):
     for p in range(start, stop):
         plane = dx[p].reshape(-1)
@@ -110,7 +110,7 @@ def max_unpool2d(g: np.ndarray, indices: np.ndarray, input_shape: tuple[int, ...
     return dx
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _gather(start, stop, x, indices, y):
     for p in range(start, stop):
         plane = x[p].reshape(-1)
@@ -126,7 +126,7 @@ def take_pooled(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     return y
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _average(start, stop, x, window, stride, padding, y):
     height, width = x.shape[1:]
     size = x.dtype.type(window[0] * window[1])
@@ -152,7 +152,7 @@ def avg_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.n
     return y.reshape(*x.shape[:-2], *y.shape[1:])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _spread(start, stop, dx, g, window, stride, padding):
     height, width = dx.shape[1:]
     size = g.dtype.type(window[0] * window[1])

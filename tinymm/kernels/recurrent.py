@@ -16,10 +16,9 @@ blocks and [1 x] the last three; r and z are sums of both.
 Formulas: `tinymm.formulas.rnn`, `lstm`, `gru`. Back-propagation through time: Werbos (1990).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from tinymm.kernels import threads
 from tinymm.kernels.cells import (
@@ -32,6 +31,7 @@ from tinymm.kernels.cells import (
     rnn_cell,
     rnn_cell_backward,
 )
+from tinymm.kernels.jit import REASSOCIATE, kernel
 from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 
 RNN, LSTM, GRU = 0, 1, 2
@@ -39,7 +39,6 @@ GRAIN = 16  # samples worth a thread: fewer do not keep the matrix product busy
 NARROW = 8  # features of x up to which its gradient is not worth a tile
 CHUNK = 128  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
 SET, ADD = np.False_, np.True_  # not Python's, which Numba would compile a version of the product for each
-OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 Array = np.ndarray
 Maybe = np.ndarray | None
 
@@ -204,7 +203,7 @@ def _grain(samples, steps, multiplications):
 # --- a shard of the batch through all time steps ---------------------------------------------------------
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, kept_gates, cells):
     """Samples start … stop. The states h and c come in as the first ones and go out as the last ones."""
     features, hidden = x.shape[2], h.shape[1]
@@ -241,7 +240,7 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
         outputs[n, lengths[n] :] = 0
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _backward(
     start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
     g_outputs, dh, dc, dx,
@@ -296,7 +295,7 @@ def _backward(
             filled = 0
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _longest(lengths):
     longest = 0
     for length in lengths:
@@ -304,7 +303,7 @@ def _longest(lengths):
     return longest
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _layout(cell, hidden, features):
     """Columns of `gates`, how many of them the product with h makes, and from how many columns of [h 1 x]."""
     if cell == GRU:
@@ -313,7 +312,7 @@ def _layout(cell, hidden, features):
     return width, width, hidden + 1 + features
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _multiply(a, panels, out, accumulate):
     """out = a b or out += a b, for panels of b. One or two rows would leave a tile almost empty: they get a loop."""
     if len(a) > 2:
@@ -339,7 +338,7 @@ def _multiply(a, panels, out, accumulate):
                 out[n, first + j] = out[n, first + j] + sums[j] if accumulate else sums[j]
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _narrow_product(a, first, b, out):
     """out = a bᵀ, for the columns of a from `first` on and so few rows of b that a tile would be almost empty."""
     for n in range(len(a)):
@@ -351,7 +350,7 @@ def _narrow_product(a, first, b, out):
             out[n, d] = total
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _add_product(a, b, first, panel, total):
     """total += aᵀ b for the columns of b from `first` on, with memory for one panel of b."""
     panel, columns, at = panel[: len(b)], panel.shape[1], a.T

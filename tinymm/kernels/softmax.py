@@ -6,16 +6,14 @@ A NaN or +∞ in a row makes the whole row NaN, as the formula does in NumPy.
 """
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from tinymm.kernels import threads
 from tinymm.kernels.elementary import exp
+from tinymm.kernels.jit import REASSOCIATE, kernel
 
 GRAIN = 8192  # elements worth a thread
-OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -51,7 +49,7 @@ def _rows(x: np.ndarray) -> int:
     return GRAIN // max(x.shape[1], 1) + 1
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _exponentials(z, e):
     """Write exp(z − m) to e; return m and the sum."""
     m0 = m1 = m2 = m3 = z.dtype.type(-np.inf)  # four, because each comparison waits for the one before
@@ -70,7 +68,7 @@ def _exponentials(z, e):
     return m, total
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _softmax(start, stop, x, out):
     for n in range(start, stop):
         _, total = _exponentials(x[n], out[n])
@@ -78,7 +76,7 @@ def _softmax(start, stop, x, out):
             out[n, k] /= total
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _log_softmax(start, stop, x, out):
     for n in range(start, stop):
         m, total = _exponentials(x[n], out[n])
@@ -87,7 +85,7 @@ def _log_softmax(start, stop, x, out):
             out[n, k] = (x[n, k] - m) - log_total
 
 
-@njit(**OPTIONS)
+@kernel(fastmath=REASSOCIATE)
 def _softmax_cross_entropy(start, stop, logits, targets, losses, probabilities):
     for n in range(start, stop):
         m, total = _exponentials(logits[n], probabilities[n])

@@ -1,6 +1,6 @@
 """Shares the work of a kernel among a few plain Python threads.
 
-A kernel is compiled with `nogil=True` and does a part of its work: `kernel(start, stop, *args)`. `run` cuts the
+A kernel holds no global lock and does a part of its work: `kernel(start, stop, *args)`. `run` cuts the
 whole, `range(count)`, into shards; the calling thread and its helpers take shards until none is left. Where the
 cuts fall never depends on how many threads there are, and sums over shards (`run_sum`) are added in the order of
 the shards: the same bits come out with one thread and with twenty.
@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from tinymm.kernels import jit
 
 MOST_SHARDS = 16  # enough to even out the load of a laptop's cores
 MOST_PARTIAL_SUMS = 8  # each needs memory for a whole result
@@ -65,7 +67,7 @@ def _element(context, builder, signature, arguments):
     return builder.gep(array.data, [arguments[1]])
 
 
-@njit(nogil=True, cache=True)
+@jit.kernel
 def _join(leading, job, bell):
     """Say that one more thread is at work; returns what the bell says."""
     if leading:
@@ -75,7 +77,7 @@ def _join(leading, job, bell):
     return _look(bell, 0)
 
 
-@njit(nogil=True, cache=True)
+@jit.kernel
 def _leave(leading, job, bell, heard):
     """The leader looks out for the end of the others' work, a helper for the next job."""
     if leading:
@@ -89,7 +91,7 @@ def _leave(leading, job, bell, heard):
                 break
 
 
-@njit(nogil=True, cache=True)
+@jit.kernel
 def _withdraw(job):
     """After an error: take no more shards."""
     job[NEXT] = job[SHARDS]
@@ -128,7 +130,7 @@ def _worker(pattern: Any, kernel: Any) -> Any:
         copy = FunctionType(code, {**globals(), "kernel": kernel}, pattern.__name__)
         copy.__module__ = kernel.py_func.__module__
         copy.__qualname__ = kernel.py_func.__qualname__ + pattern.__name__
-        worker = _workers[pattern, kernel] = njit(nogil=True, cache=True)(copy)
+        worker = _workers[pattern, kernel] = jit.kernel(copy)
     return worker
 
 
@@ -230,7 +232,7 @@ def get_num_threads() -> int:
 def run(kernel: Callable[..., Any], count: int, *args: Any, grain: int = 1) -> None:
     """Call `kernel(start, stop, *args)` for shards that cover `range(count)`, on several threads.
 
-    `kernel` is an `njit(nogil=True)` function. `grain` is the least number of items worth a shard: work of less
+    `kernel` is a function compiled by `jit.kernel`. `grain` is the least number of items worth a shard: work of less
     than two grains is done at once by the caller. Returns when all is done; an error in a shard is raised here.
     """
     if count > 0:

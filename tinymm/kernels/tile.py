@@ -19,9 +19,11 @@ last one may be anything that can be read: neither touches the others, so nothin
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from tinymm.kernels.jit import kernel
 
 
 def _vector_shape() -> tuple[int, int, int]:
@@ -199,7 +201,7 @@ def tile_by_strides(
     return types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean), emit
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def pack_panel(b, start, panel):
     """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column."""
     columns = min(b.shape[1] - start, panel.shape[1])
@@ -219,7 +221,7 @@ def pack_b(b: np.ndarray) -> np.ndarray:
     return panels
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiply_packed(a, panels, out, accumulate):
     """out = a b, or out += a b, on the calling thread, for a (M, K), out (M, N) and `panels = pack_b(b)`.
 
@@ -230,7 +232,7 @@ def multiply_packed(a, panels, out, accumulate):
         multiply_panel(a, panels[p], out[:, p * columns : (p + 1) * columns], accumulate)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiply_panel(a, panel, out, accumulate):
     """The same for one panel (K, WIDTH) and the columns of out, at most WIDTH, that belong to it."""
     size = a.itemsize

@@ -1,0 +1,41 @@
+"""How kernels are compiled: for a type of array when one first comes, without Python's global lock, kept on disk.
+
+The compiled code goes to `__pycache__` beside the source, or, where the package cannot be written to, to the user's
+own cache (Numba's rules; NUMBA_CACHE_DIR names another place). Where nothing can be written it is compiled anew in every
+process. A kernel is made of functions from several files, so what is on disk counts only for the exact sources of all.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+CONTRACT = {"contract"}  # a · b + c may be rounded once instead of twice
+REASSOCIATE = {"contract", "reassoc"}  # sums may be taken in another order, as vectors need it; NaN and ±∞ stay
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES = _fingerprint()
+
+
+def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None) -> Any:
+    """Compile a function for use on arrays, inside other kernels or through `threads.run`."""
+    if function is None:
+        return lambda f: kernel(f, fastmath=fastmath)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath or False}
+    try:
+        compiled = njit(cache=True, **options)(function)
+    except RuntimeError:  # nowhere to keep it
+        return njit(**options)(function)
+    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = SOURCES  # Numba's own stamp sees only the file of this one function
+    return compiled
