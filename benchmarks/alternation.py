@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import Strangers
 from benchmarks.measurement import Measurement
 from benchmarks.peers import Arrays
 from benchmarks.processors import environment
@@ -20,7 +21,7 @@ from benchmarks.worker import serve
 
 TOLERANCE = 1e-3  # the largest difference, as a share of the largest element: float32 over thousands of sums
 PATIENCE = 300.0  # seconds to wait for an answer: to compile may take long
-SETTLE = 0.01  # seconds between two turns, in which threads that still look out for work fall asleep
+FAREWELL = 10.0  # seconds to wait for the end of a process
 
 
 class Refused(Exception):
@@ -31,7 +32,9 @@ class Worker:
     """The coordinator's side of a framework's process. A process that died is started anew with the next row."""
 
     def __init__(self, peer: str, threads: int):
-        self.peer, self.threads, self.version, self.idle = peer, threads, "", 0.0
+        self.peer, self.threads, self.version = peer, threads, ""
+        self.idle = 0.0  # the most processor time it took while another's turn was on
+        self.burnt = 0.0  # its processor time so far
         self.process: Any = None
         self.start()
 
@@ -44,44 +47,49 @@ class Worker:
         with surroundings(environment(self.threads)):
             self.process.start()
         theirs.close()
-        self.greeted = False
-
-    def ask(self, *command: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer. Raises Refused."""
-        if not self.greeted:
-            self.version = self._answer()["version"]
-            self.greeted = True
-        self.connection.send(command)
-        return self._answer()
+        self.greeted, self.lost = False, False
 
     def greet(self) -> None:
         """Wait until the framework is imported. Raises Refused if it cannot be."""
-        self.ask("close")
+        if self.lost:
+            self.stop()
+            self.start()
+        if not self.greeted:
+            self.version = self._answer()["version"]
+            self.greeted = True
 
-    def _answer(self) -> dict[str, Any]:
+    def ask(self, *command: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer. Raises Refused."""
+        self.greet()
+        return self._answer(*command)
+
+    def _answer(self, *command: Any) -> dict[str, Any]:
+        self.lost = True  # until there is an answer
         try:
+            if command:
+                self.connection.send(command)
             if not self.connection.poll(PATIENCE):
                 raise Refused(f"no answer within {PATIENCE:.0f} s")
             answer = self.connection.recv()
         except (EOFError, OSError):
             raise Refused("its process ended") from None
+        self.lost = False
         if "error" in answer:
             raise Refused(answer["error"])
+        self.burnt = answer.get("burnt", 0.0)
         return answer
 
-    def revive(self) -> None:
-        """A new process in place of one that died or hangs."""
-        self.stop()
-        self.start()
-
     def stop(self) -> None:
-        """End the process."""
+        """End the process: politely, so that the framework can tidy up, and otherwise by force."""
+        with contextlib.suppress(OSError):
+            self.connection.send(("quit",))
+        self.process.join(0 if self.lost else FAREWELL)
         self.process.terminate()
         self.process.join()
         self.connection.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def surroundings(changes: dict[str, str]) -> Any:
     """These environment variables while a process starts."""
     before = os.environ.copy()
@@ -115,12 +123,10 @@ def measure(row: Row, workers: dict[str, Worker], rounds: int) -> Measurement:
             except Refused as reason:
                 if str(reason) != f"KeyError: {row.work!r}":  # it does not have this work
                     measurement.void[name] = str(reason)
-                if not worker.process.is_alive() or "no answer" in str(reason):
-                    worker.revive()
     times: dict[str, list[float]] = {name: [] for name in repeats}
+    strangers = Strangers(lambda: time.process_time() + sum(worker.burnt for worker in workers.values()))
     for _ in range(rounds + 1):
         for name in list(times):
-            time.sleep(SETTLE)
             try:
                 answer = workers[name].ask("time", repeats[name])
                 times[name].append(answer["seconds"])
@@ -128,9 +134,9 @@ def measure(row: Row, workers: dict[str, Worker], rounds: int) -> Measurement:
             except Refused as reason:
                 measurement.void[name] = str(reason)
                 del times[name]
-    for name in repeats:
-        if name in times:
-            workers[name].ask("close")
+    measurement.strangers = strangers.share()
+    for name in times:
+        workers[name].ask("close")
     measurement.values = {name: seconds[1:] for name, seconds in times.items()}
     return measurement
 
@@ -144,6 +150,6 @@ def disagreement(results: Arrays, expected: Arrays) -> str:
             return f"{name} is {results[name].shape}, expected {truth.shape}"
         largest = float(np.max(np.abs(truth), initial=0.0))
         difference = float(np.max(np.abs(results[name] - truth), initial=0.0))
-        if not difference <= TOLERANCE * max(largest, np.finfo(np.float32).tiny):
+        if not difference <= TOLERANCE * max(largest, float(np.finfo(np.float32).tiny)):
             return f"{name} differs by {difference:.2g} where the largest element is {largest:.2g}"
     return ""

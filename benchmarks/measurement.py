@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from benchmarks.goals import Goal
 
+STRANGERS = 0.05  # a row during which other programs took more of the processors than this is not judged
+
 
 @dataclass
 class Measurement:
-    """`values[peer][round]` in seconds (or bytes); `void[peer]` says why a peer has none."""
+    """`values[peer][round]` in seconds (or bytes); `void[peer]` says why a peer has none.
+
+    `strangers` is the share of the processors that other programs took meanwhile, where the system tells.
+    """
 
     name: str
     kind: str
@@ -20,6 +25,12 @@ class Measurement:
     flops: float = 0.0
     traffic: float = 0.0
     unit: str = "s"
+    strangers: float | None = None
+
+    @property
+    def disturbed(self) -> bool:
+        """Other programs took part: whoever waits for all of its threads suffers more than the others."""
+        return self.unit == "s" and self.strangers is not None and self.strangers > STRANGERS
 
     def median(self, peer: str) -> float:
         """The middle of all rounds."""
@@ -51,8 +62,8 @@ class Measurement:
         return least / self.median(peer) if least else None
 
     def judge(self, goal: Goal | None, own: str = "tinymm") -> bool | None:
-        """Whether the goal is met; None where there is none or nobody to compare with."""
-        if goal is None or own not in self.values:
+        """Whether the goal is met; None where there is none, nobody to compare with, or no peace."""
+        if goal is None or own not in self.values or self.disturbed:
             return None
         if goal.most is not None:
             return self.median(own) <= goal.most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ class Row:
         for name, shape in self.shapes.items():
             if name == "targets":
                 made[name] = generator.integers(0, self.classes, shape)
+            elif name.endswith(" gradient"):  # far from zero: near it, Adam's ε means something else to everyone
+                sizes = generator.uniform(0.5, 1.5, shape) * generator.choice([-1, 1], shape)
+                made[name] = sizes.astype(np.float32)
             elif "weight" in name or "bias" in name:
                 bound = 1 / math.sqrt(max(math.prod(shape[1:]), 1))
                 made[name] = generator.uniform(-bound, bound, shape).astype(np.float32)
@@ -96,7 +100,7 @@ def recurrent(cell: str, n: int, t: int, d: int, h: int, quick: bool = False) ->
     """A whole sequence from a zero state; all outputs get a gradient."""
     rows = GATES[cell] * h
     biases = ("bias_ih", "bias_hh") if cell == "gru" else ("bias",)
-    shapes = {"x": (n, t, d), "weight_ih": (rows, d), "weight_hh": (rows, h), **{b: (rows,) for b in biases}}
+    shapes = {"x": (n, t, d), "weight_ih": (rows, d), "weight_hh": (rows, h), **dict.fromkeys(biases, (rows,))}
     yield from both(
         "recurrent", f"{cell.upper()} {n}×{t}×{d}, H {h}", work=cell, shapes=shapes, output=(n, t, h),
         flops=2.0 * n * t * rows * (d + h), traffic=4.0 * n * t * (d + h), quick=quick,
@@ -147,9 +151,9 @@ def adam(shapes: Shapes, title: str, quick: bool = False) -> Row:
 def classifier_step(title: str, sizes: tuple[int, ...], n: int) -> Row:
     """Dense layers with ReLU between them, softmax cross-entropy, one step of gradient descent."""
     shapes: Shapes = {}
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         shapes |= {f"{i}.weight": (outputs, inputs), f"{i}.bias": (outputs,)}
-    weights = [inputs * outputs for inputs, outputs in zip(sizes, sizes[1:], strict=False)]
+    weights = [inputs * outputs for inputs, outputs in itertools.pairwise(sizes)]
     return Row(
         f"{title} {'-'.join(map(str, sizes))}, training step, batch {n}", "small training step", "classifier_step",
         {**shapes, "x": (n, sizes[0]), "targets": (n,)}, classes=sizes[-1],

@@ -250,7 +250,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path):
         text=True,
     )
     seen = ""
-    while "epoch 3/" not in seen:  # training is under way
+    while "3/100000:" not in seen:  # training is under way
         seen += process.stderr.read(1)
         assert process.poll() is None, seen
     time.sleep(0.2)

@@ -176,7 +176,7 @@ def test_summary_runs_unrecorded_in_evaluation_mode_and_restores_each_mode():
 def test_inputs_are_shapes_arrays_lists_or_tensors(x):
     model = nn.Linear(4, 3)
     if getattr(x, "dtype", None) == np.float64:
-        model.weight.data = model.weight.data.astype(np.float64)
+        model.astype(np.float64)
     assert model.summary(x).rows[0].output == "(2, 3)"
 
 

@@ -228,14 +228,14 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(name, options, dtype):
 
     second = make(resumed, **(options | {"lr": 123.0}))
     second.load_state_dict(state)
-    assert second.lr == first.lr and second.steps == 4
+    assert second.lr == first.lr and set(second.steps) == {4}
     train(second, resumed, 4)
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a.data, b.data)
     train(make(resumed, **options), resumed, 1)  # neither optimiser has touched the state it gave or got
     third = make([nn.Parameter(p.data) for p in whole], **options)
     third.load_state_dict(state)
-    assert third.state_dict()["steps"] == 4
+    assert set(third.state_dict()["steps"]) == {4}
     for saved, loaded in zip(state["state"], third.state_dict()["state"], strict=True):
         for key in saved:
             np.testing.assert_array_equal(saved[key], loaded[key])
@@ -288,7 +288,7 @@ def test_shapes_that_do_not_fit_are_refused():
     p = nn.Parameter(np.ones((2, 3)))
     adam = optim.Adam([p])
     p.grad = tm.Tensor(np.ones(2))
-    with pytest.raises(ValueError, match=r"Adam: a parameter is \(2, 3\), but its gradient is \(2,\)"):
+    with pytest.raises(ValueError, match=r"Adam: parameter 0 is float64 \(2, 3\), but its gradient is float64 \(2,\): set"):
         adam.step()
     p.data = np.ones(200)
     p.grad = tm.Tensor(np.ones(200))
@@ -436,3 +436,13 @@ def test_a_resumed_schedule_goes_on():
     o.load_state_dict(saved_optimizer)
     second.load_state_dict(saved)
     np.testing.assert_array_equal(rates(second, 7), expected[5:])
+
+
+def test_a_parameter_that_joins_late_begins_its_own_count():
+    early, late = (tm.tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = optim.Adam([early, late], lr=0.1)
+    for step in range(100):
+        early.grad = tm.tensor([1.0])
+        late.grad = tm.tensor([1.0]) if step == 99 else None
+        optimizer.step()
+    assert late.item() == pytest.approx(0.9, abs=1e-6)  # the first step of Adam is lr long

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinymm as tm
+from tinymm import functional as F
 from tinymm.tape import Operation, is_recording
 
 
@@ -324,3 +325,71 @@ def test_grad_results_share_no_memory():
     a, b = x * 1, x * 2
     ga, gb = tm.grad((a + b).sum(), [a, b])
     assert not np.shares_memory(ga.data, gb.data) and ga.data.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, b: np.clip(x, b, None),
+        lambda x, b: F.leaky_relu(x, b),
+        lambda x, b: np.pad(x, 1, constant_values=b),
+        lambda x, b: F.cross_entropy(x, [0, 1], weight=b),
+    ],
+)
+def test_a_gradient_that_cannot_be_given_is_refused_not_dropped(call):
+    x = tm.tensor(np.ones((2, 2), np.float32), requires_grad=True)
+    with pytest.raises(TypeError, match=r"has no derivative with respect to .* pass its .detach"):
+        call(x, tm.tensor(np.ones(2, np.float32), requires_grad=True))
+
+
+def test_repeated_places_given_as_tuples_add_up():
+    x = tm.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x[((0, 0),)].sum().backward()
+    assert x.grad.tolist() == [2, 0, 0]
+
+
+def test_an_index_list_may_change_after_its_use():
+    x, places = tm.tensor([1.0, 2.0, 3.0], requires_grad=True), [0, 1]
+    y = (x[places] ** 2).sum()
+    places[0] = 2
+    y.backward()
+    assert x.grad.tolist() == [2, 4, 0]
+
+
+def test_the_gradient_of_an_inner_tensor_leaves_what_is_before_it():
+    x = tm.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    assert tm.grad((y * y).sum(), y).tolist() == [4, 8]
+    assert tm.grad(y.sum(), x).tolist() == [2, 2]
+
+
+def test_create_graph_records_inside_no_grad_too():
+    x = tm.tensor(3.0, requires_grad=True)
+    y = x**3
+    with tm.no_grad():
+        first = tm.grad(y, x, create_graph=True)
+    assert tm.grad(first, x).item() == 18
+
+
+def test_no_grad_decorates_without_parentheses():
+    @tm.no_grad
+    def double(x):
+        return x * 2
+
+    assert not double(tm.tensor(1.0, requires_grad=True)).requires_grad
+
+
+def test_an_experiment_does_not_take_the_place_of_ours():
+    from tinymm.tape import OPERATIONS, operation
+
+    ours = OPERATIONS["tanh"]
+
+    @operation()
+    def tanh(x):
+        return x
+
+    assert OPERATIONS["tanh"] is ours
+    with pytest.raises(ValueError, match=r"np.tanh already has one"):
+        operation(np.tanh)(lambda x: x)
+    with pytest.raises(ValueError, match="no argument 'z'"):
+        tanh.gradient(z=lambda g: g)

@@ -99,7 +99,9 @@ class Explodes(nn.Module):
 def test_a_non_finite_loss_names_epoch_step_and_layer_and_keeps_the_parameters():
     model = nn.Sequential(nn.Linear(2, 2), Explodes(), nn.Linear(2, 2))
     before = model.state_dict()
-    with pytest.raises(NonFiniteLossError, match=r"loss is nan in epoch 1, step 1 of 13; the first layer .* is 1: try"):
+    with pytest.raises(
+        NonFiniteLossError, match=r"epoch 1, step 1 of 13: the loss is nan; the first layer .* is 1: try"
+    ):
         train(model)
     after = model.state_dict()
     assert all(np.array_equal(before[name], after[name]) for name in before)
@@ -135,6 +137,71 @@ def test_ctrl_c_keeps_what_was_learned():
 def test_a_progress_bar_shows_loss_and_accuracy(capsys):
     train(network(), epochs=1, progress="learning")
     shown = capsys.readouterr().err
-    assert "learning" in shown and "loss" in shown and "accuracy" in shown
+    assert "learning" in shown and "loss" in shown and "acc" in shown
     train(network(), epochs=1)
     assert capsys.readouterr().err == ""
+
+
+def test_binary_logistic_regression_and_regression_train_too():
+    x, y = blobs()
+    model = nn.LogisticRegression(2)
+    loss = F.binary_cross_entropy_with_logits
+    history = fit(model, DataLoader(x, y), optim.Adam(model.parameters(), 0.1), 10, (x, y), loss)
+    assert history["validation_accuracy"][-1] > 0.95
+    model = nn.Linear(2, 1)
+    history = fit(model, DataLoader(x, x[:, :1]), optim.Adam(model.parameters(), 0.1), 20, (x, x[:, :1]), F.mse_loss)
+    assert set(history) == {"train_loss", "validation_loss"}
+    assert history["train_loss"][-1] < history["train_loss"][0]
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_does_harm():
+    model = nn.Linear(2, 2)
+    before = model.state_dict()
+
+    def steep(logits, y):
+        return F.cross_entropy(logits, y) + F.sqrt((logits * 0).sum())
+
+    x, y = blobs(16)
+    with pytest.raises(
+        NonFiniteLossError, match=r"epoch 1, step 1 of 1: the loss is .* but the gradient of weight is not"
+    ):
+        fit(model, DataLoader(x, y), optim.Adam(model.parameters()), 1, loss=steep, max_grad_norm=1.0)
+    assert all(np.array_equal(before[name], model.state_dict()[name]) for name in before)
+
+
+def test_nothing_to_train_is_refused():
+    x, y = blobs(16)
+    model = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="holds none of the model's parameters"):
+        fit(model, DataLoader(x, y), optim.SGD(nn.Linear(2, 2).parameters(), 0.1), 1)
+    with pytest.raises(ValueError, match="epochs is -1"):
+        fit(model, DataLoader(x, y), optim.SGD(model.parameters(), 0.1), -1)
+
+
+def test_predict_needs_one_output_and_leaves_frozen_layers_alone():
+    with pytest.raises(TypeError, match="LSTM returns 2 outputs"):
+        predict(nn.LSTM(3, 4), np.ones((2, 2, 3), np.float32))
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+    model[1].eval()
+    predict(model, blobs(4)[0])
+    assert model.training and model[0].training and not model[1].training
+
+
+def test_equal_loss_curves_with_one_and_two_threads():
+    from tinymm.kernels import threads
+    from tinymm.models import MMBigModel
+
+    random = np.random.default_rng(0)
+    x, y = random.random((96, 1, 28, 28), dtype=np.float32), random.integers(0, 10, 96)
+    before = threads.get_num_threads()
+    curves = []
+    try:
+        for number in (1, 2):
+            threads.set_num_threads(number)
+            tm.manual_seed(0)
+            model = MMBigModel()
+            history = fit(model, DataLoader(x, y, batch_size=32), optim.Adam(model.parameters()), 2)
+            curves.append((history["train_loss"], model.state_dict()["lstm.weight_hh"].tobytes()))
+    finally:
+        threads.set_num_threads(before)
+    assert curves[0] == curves[1]

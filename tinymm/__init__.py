@@ -12,7 +12,7 @@ from typing import Any
 
 from tinymm import functional
 from tinymm.random import manual_seed
-from tinymm.tape import enable_grad, no_grad
+from tinymm.recording import enable_grad, no_grad
 from tinymm.tensor import Tensor, grad, tensor
 
 __version__ = "0.1.0"

@@ -25,19 +25,41 @@ class UsageError(ValueError):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong input (one sentence on stderr), 130 Ctrl-C."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command is None:
-        parser.print_help()
-        return 0
+    command = "tinymm"
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal without ± shows ?
+        parser = _parser()
+        options = parser.parse_args(arguments)
+        if options.command is None:
+            parser.print_help()
+            return 0
+        command = f"tinymm {options.command}"
         return options.run(options)
-    except KeyboardInterrupt:
-        print("\ninterrupted: nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"\ninterrupted: {interrupt or 'nothing was written'}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, ArithmeticError) as error:
-        print(f"tinymm {options.command}: {error}", file=sys.stderr)
+        print(f"{command}: {_as_typed(str(error))}", file=sys.stderr)
         return 2
+
+
+def _as_typed(message: str) -> str:
+    """The message with options as they are typed: batch_size is --batch-size here."""
+    from tinymm.recipes import Recipe
+
+    first, space, rest = message.partition(" ")
+    if first in (*Recipe.__dataclass_fields__, "name", "output"):
+        message = f"--{first.replace('_', '-')}{space}{rest}"
+    return message.replace("on_problem='drop'", "--on-problem drop")
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with the defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,18 +86,20 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     from tinymm.recipes import MODELS, OPTIMIZERS, SCHEDULES, Recipe
 
     usual = Recipe()
+    epochs = ", ".join(f"{Recipe(model=model).complete().epochs} for {model}" for model in MODELS)
     train = commands.add_parser(
         "train",
         help="train a model, cross-validate it and write a report",
         description="Load and clean images, train a model, cross-validate it, and write runs/NAME/ with the scores, "
         "pictures, a checkpoint and report.html. Ctrl-C ends early and keeps what was trained.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     add = train.add_argument
     add(
         "--data",
         default=usual.data,
-        help="digits, mnist, mnist-test, a .npz file with x and y, or a folder of images",
+        help="digits, mnist, mnist-test; a .npz file with x, (N, C, H, W) floats from 0 to 1, and y, N whole numbers "
+        "from 0; or a folder with one folder of images per class, which become grey, 28×28",
     )
     add("--model", default=usual.model, choices=MODELS, help="what to train")
     add(
@@ -91,7 +115,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         choices=SCHEDULES,
         help="how the learning rate changes over the epochs",
     )
-    add("--epochs", type=int, help="passes over the data; by default the model's usual number")
+    add("--epochs", type=int, help=f"passes over the data; by default {epochs}")
     add("--batch-size", type=int, default=usual.batch_size, help="images per step")
     add("--folds", type=int, default=usual.folds, help="folds of the cross-validation; 0 leaves it out")
     augment = "shift, turn, zoom and shear the training images a little; by default for cnn only"
@@ -121,24 +145,28 @@ def _train(options: argparse.Namespace) -> int:
 
     values = {field: getattr(options, field) for field in Recipe.__dataclass_fields__}
     folder = train(Recipe(**values), options.output, options.name, progress=not options.quiet)
-    numbers = json.loads((folder / "metrics.json").read_text())
+    numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    data = numbers["data"]["name"]
     if "cross_validation" in numbers:
         scores = numbers["cross_validation"]
-        print(f"{scores['folds']}-fold cross-validation on {numbers['data']['name']}:")
+        done, wanted = scores["folds"], numbers["recipe"]["folds"]
+        print(f"{wanted}-fold cross-validation on {data}{f', {done} folds of it' if done < wanted else ''}:")
         rows = {"accuracy": scores["accuracy"], **scores["macro average"]}
         for name, score in rows.items():
-            print(f"  {name:<10} {score['mean']:.2%} ± {score['std']:.2%}")
+            print(f"  {name:<10} {score['mean']:.2%}" + (f" ± {score['std']:.2%}" if done > 1 else ""))
     else:
-        print(f"accuracy on the held-out fifth of {numbers['data']['name']}: {numbers['held_out']['accuracy']:.2%}")
+        print(f"accuracy on the held-out fifth of {data}: {numbers['held_out']['accuracy']:.2%}")
     if "notes" in numbers:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")
-    return 130 if "interrupted" in numbers.get("notes", "") else 0
+    return 130 if numbers["interrupted"] else 0
 
 
 def _warmup(options: argparse.Namespace) -> int:
+    from tinymm.runs import load_kernels
     from tinymm.warmup import warmup
 
+    load_kernels()
     warmup()
     return 0
 
@@ -148,7 +176,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         "predict",
         help="say what is on images",
         description="Classify image files (PNG, JPEG, …) with a trained model.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     predict.add_argument("checkpoint", metavar="CHECKPOINT", help="a run's folder or its checkpoint.npz")
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
@@ -162,16 +190,21 @@ def _predict(options: argparse.Namespace) -> int:
 
     if options.top < 1:
         raise UsageError(f"--top is {options.top}, but at least one class must be shown")
-    probabilities, names = classify(options.checkpoint, options.images)
-    best = (-probabilities).argsort(axis=1)[:, : options.top]
-    if options.json:
-        rows = [
-            {"image": path, "classes": {names[c]: round(float(row[c]), 6) for c in order}}
-            for path, row, order in zip(options.images, probabilities, best, strict=True)
-        ]
+    results, names = classify(options.checkpoint, options.images)
+    status, seen = 0, []
+    for path, result in zip(options.images, results, strict=True):
+        if isinstance(result, Exception):
+            print(f"tinymm predict: {result}", file=sys.stderr)
+            status = 2
+        else:
+            seen.append((path, [(names[c], float(result[c])) for c in (-result).argsort()[: options.top]]))
+    if options.json and seen:
+        rows = [{"image": path, "classes": {name: round(p, 6) for name, p in best}} for path, best in seen]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
-        return 0
-    width = max(len(Path(path).name) for path in options.images)
-    for path, row, order in zip(options.images, probabilities, best, strict=True):
-        print(f"{Path(path).name:<{width}}  " + "   ".join(f"{names[c]} {row[c]:6.1%}" for c in order))
-    return 0
+        return status
+    different = len({Path(path).name for path, _ in seen}) == len(seen)
+    shown = [Path(path).name if different else path for path, _ in seen]
+    width = max(map(len, shown), default=0)
+    for label, (_, best) in zip(shown, seen, strict=True):
+        print(f"{label:<{width}}  " + "   ".join(f"{name} {p:6.1%}" for name, p in best))
+    return status

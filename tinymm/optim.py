@@ -25,6 +25,8 @@ class Optimizer:
     _arrays: tuple[str, ...] = ()  # names of the state arrays, zero at first
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"{type(self).__name__}: got a {type(parameters).__name__}: pass model.parameters()")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: no parameters to optimise: pass model.parameters()")
@@ -36,7 +38,8 @@ class Optimizer:
                 )
         if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
             raise ValueError(f"{type(self).__name__}: a parameter comes twice and would be updated twice: pass it once")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.lr, self.weight_decay = lr, weight_decay
+        self.steps = [0] * len(self.parameters)  # of each parameter: one that joins late begins at 1
         self._require(lr=lr, weight_decay=weight_decay)
         self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
 
@@ -46,23 +49,29 @@ class Optimizer:
                 bounds = "0 or more" if limit == math.inf else f"from 0 to below {limit:g}"
                 raise ValueError(f"{type(self).__name__}: {name} is {value}, but it must be {bounds}")
 
-    def update(self, theta: np.ndarray, g: np.ndarray, **state: np.ndarray) -> None:
-        """Change one parameter θ in place, given its gradient g and its state arrays."""
-        raise TypeError(f"{type(self).__name__}: define update(theta, g, **state)")
+    def update(self, theta: np.ndarray, g: np.ndarray, t: int, **state: np.ndarray) -> None:
+        """Change one parameter θ in place, given its gradient g, its step t = 1, 2, … and its state arrays."""
+        raise TypeError(f"{type(self).__name__}: define update(theta, g, t, **state)")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient. ValueError if one has not the shape of its parameter."""
-        self.steps += 1
-        for parameter, state in zip(self.parameters, self._state, strict=True):
-            if parameter.grad is None:
-                continue
-            for name, array in {"gradient": parameter.grad, **state}.items():
-                if array.shape != parameter.shape:
+        """Update every parameter that has a gradient.
+
+        ValueError, and nothing is updated, if a gradient or state array does not fit its parameter.
+        """
+        chosen = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        for i in chosen:
+            parameter, arrays = self.parameters[i], {"gradient": self.parameters[i].grad, **self._state[i]}
+            for name, array in arrays.items():
+                if array.shape != parameter.shape or (name != "gradient" and array.dtype != parameter.dtype):
+                    mend = "set .grad anew" if name == "gradient" else "make a new optimiser after changing a parameter"
                     raise ValueError(
-                        f"{type(self).__name__}: a parameter is {parameter.shape}, but its {name} is {array.shape}: "
-                        "make a new optimiser after changing a parameter's shape"
+                        f"{type(self).__name__}: parameter {i} is {parameter.dtype} {parameter.shape}, but its {name} is "
+                        f"{array.dtype} {array.shape}: {mend}"
                     )
-            self.update(parameter.data, parameter.grad.data, **state)
+        for i in chosen:
+            parameter = self.parameters[i]
+            self.steps[i] += 1
+            self.update(parameter.data, parameter.grad.data, self.steps[i], **self._state[i])
             parameter.mark_changed()
 
     def zero_grad(self) -> None:
@@ -71,9 +80,9 @@ class Optimizer:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs: the step count, the learning rate and copies of all state arrays."""
+        """What a resumed run needs: the step counts, the learning rate and copies of all state arrays."""
         state = [{name: array.copy() for name, array in arrays.items()} for arrays in self._state]
-        return {"steps": self.steps, "lr": self.lr, "state": state}
+        return {"steps": list(self.steps), "lr": self.lr, "state": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`. ValueError if its arrays do not fit the parameters; then nothing changes."""
@@ -88,7 +97,7 @@ class Optimizer:
             raise ValueError(
                 f"{type(self).__name__}: this state is of another optimiser or another model: its arrays do not fit"
             )
-        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+        self.steps, self.lr = [int(t) for t in state["steps"]], float(state["lr"])
         self._state = [{name: np.array(array) for name, array in s.items()} for s in arrays]
 
 
@@ -118,17 +127,15 @@ class SGD(Optimizer):
         self._require(momentum=momentum)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, theta: np.ndarray, g: np.ndarray, velocity: np.ndarray | None = None) -> None:  # type: ignore[override]
+    def update(self, theta: np.ndarray, g: np.ndarray, t: int, velocity: np.ndarray | None = None) -> None:  # type: ignore[override]
         kernels.optim.sgd(theta, g, velocity, self.lr, self.momentum, self.nesterov, self.weight_decay)
 
 
 class GD(SGD):
-    """Gradient descent: θ ← θ − η ∇L(θ), with L taken over all the data. `training.fit` then uses one batch of all.
+    """Gradient descent: θ ← θ − η ∇L(θ), with L taken over all the data: give it one batch of all.
 
     Source: Cauchy 1847; Goodfellow, Bengio & Courville (2016), section 4.3.
     """
-
-    full_batch = True
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay=weight_decay)
@@ -147,7 +154,7 @@ class Adagrad(Optimizer):
         self._require(eps=eps)
         self.eps = eps
 
-    def update(self, theta: np.ndarray, g: np.ndarray, total: np.ndarray) -> None:  # type: ignore[override]
+    def update(self, theta: np.ndarray, g: np.ndarray, t: int, total: np.ndarray) -> None:  # type: ignore[override]
         kernels.optim.adagrad(theta, g, total, self.lr, self.eps, self.weight_decay)
 
 
@@ -179,6 +186,7 @@ class RMSprop(Optimizer):
         self,
         theta: np.ndarray,
         g: np.ndarray,
+        t: int,
         square: np.ndarray,
         velocity: np.ndarray | None = None,
         mean: np.ndarray | None = None,
@@ -209,8 +217,8 @@ class Adam(Optimizer):
         self._require(eps=eps)
         self.betas, self.eps = betas, eps
 
-    def update(self, theta: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
-        kernels.optim.adam(theta, g, m, v, self.steps, self.lr, *self.betas, self.eps, self.weight_decay)
+    def update(self, theta: np.ndarray, g: np.ndarray, t: int, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
+        kernels.optim.adam(theta, g, m, v, t, self.lr, *self.betas, self.eps, self.weight_decay)
 
 
 class AdamW(Adam):
@@ -229,8 +237,8 @@ class AdamW(Adam):
     ):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def update(self, theta: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
-        kernels.optim.adamw(theta, g, m, v, self.steps, self.lr, *self.betas, self.eps, self.weight_decay)
+    def update(self, theta: np.ndarray, g: np.ndarray, t: int, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
+        kernels.optim.adamw(theta, g, m, v, t, self.lr, *self.betas, self.eps, self.weight_decay)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -238,14 +246,19 @@ class AdamW(Adam):
 # ---------------------------------------------------------------------------------------------------------
 
 
-def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+def _several(parameters: Iterable[Tensor] | Tensor) -> Iterable[Tensor]:
+    """A Tensor alone is one parameter, not a row of them."""
+    return [parameters] if isinstance(parameters, Tensor) else parameters
+
+
+def clip_grad_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
     """g ← g · min(1, max_norm / ‖g‖) with ‖g‖ over all parameters together; returns ‖g‖ before.
 
     A norm that is not finite leaves the gradients as they are. Source: Pascanu, Mikolov & Bengio 2013.
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm: max_norm is {max_norm}, but it must be above 0")
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    gradients = [p.grad for p in _several(parameters) if p.grad is not None]
     norm = math.sqrt(sum(float(np.sum(np.square(g.data, dtype=np.float64))) for g in gradients))
     if math.isfinite(norm) and norm > max_norm:
         for g in gradients:
@@ -253,9 +266,11 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     return norm
 
 
-def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:
-    """Every element of every gradient into [−limit, limit]."""
-    for p in parameters:
+def clip_grad_value(parameters: Iterable[Tensor] | Tensor, limit: float) -> None:
+    """Every element of every gradient into [−limit, limit]. ValueError unless the limit is above 0."""
+    if not limit > 0:
+        raise ValueError(f"clip_grad_value: the limit is {limit}, but it must be above 0")
+    for p in _several(parameters):
         if p.grad is not None:
             np.clip(p.grad.data, -limit, limit, out=p.grad.data)
 
@@ -329,6 +344,8 @@ class WarmupLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, warmup: int, then: Schedule | None = None):
+        if warmup < 1:
+            raise ValueError(f"WarmupLR: warmup is {warmup}, but it must be at least 1 step")
         if then is not None:
             optimizer.lr = then.base_lr
         after = then.factor if then is not None else (lambda t: 1.0)

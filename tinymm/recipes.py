@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]
 # Each model: how it is made for images of a shape and a number of classes, how many epochs it usually trains, and by
 # how much its learning rate usually differs from the optimiser's.
 MODELS: dict[str, tuple[Callable[[Shape, int], Module], int, float]] = {
-    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 15, 1),
+    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 25, 1),
     "cnn": (CNN, 20, 1),
     "rnn": (RowRNN, 20, 1),
     "logistic": (
@@ -186,8 +186,10 @@ def make_model(name: str, image_shape: Shape, classes: int) -> Module:
 
 def load_data(recipe: Recipe) -> tuple[Dataset, CleaningReport]:
     """The recipe's data, cleaned. ValueError where it cannot be trained on, with the reason."""
-    data = open_dataset(recipe.data)
-    x, y, report = clean(data.x, data.y, n_classes=len(data.class_names), on_problem=recipe.on_problem)
+    data = open_dataset(recipe.data, recipe.on_problem)
+    x, y, report = clean(
+        data.x, data.y, n_classes=len(data.class_names), on_problem=recipe.on_problem, names=data.files or None
+    )
     present = np.unique(y)
     if len(present) < 2:
         only = data.class_names[present[0]]

@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
 import os
 import platform
+import secrets
+import shlex
 import shutil
 import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +29,12 @@ from tinymm.data.cleaning import CleaningReport
 from tinymm.data.datasets import Dataset
 from tinymm.data.image import bright_ink, frame_ink, read_image, resize
 from tinymm.files import write_atomically
+from tinymm.interrupts import held_back
 from tinymm.nn import Conv2d, ConvReLUPool, LogisticRegression, Module
 from tinymm.recipes import Preparation, Recipe, Shape, Trained, load_data, make_model, train_model
 from tinymm.splits import Fold, StratifiedKFold, train_test_split
 from tinymm.training import History
-from tinymm.validation import CrossValidation, cross_validate
+from tinymm.validation import SCORES, CrossValidation, cross_validate
 
 
 @dataclass
@@ -38,8 +46,9 @@ class Run:
     cleaning: CleaningReport
     trained: Trained
     held_out: tuple[np.ndarray, np.ndarray, np.ndarray]  # images, labels, predictions
-    validation: CrossValidation | None
-    notes: str
+    validation: CrossValidation | None  # over the folds that were completed
+    interrupted: bool
+    notes: list[str]
     seconds: float
 
 
@@ -50,37 +59,67 @@ def train(
 
     A fifth of the data, drawn in proportion to the classes, is held out while the model trains on the rest; then k-fold
     cross-validation trains k fresh models. The folder holds metrics.json, learning_curves.png, confusion_matrix.png,
-    filters.png, checkpoint.npz and report.html; it appears when it is complete. Ctrl-C ends the training early and
-    keeps what was trained. FileExistsError if the folder exists; ValueError for data that cannot be trained on.
+    filters.png, checkpoint.npz and report.html; it appears when it is complete. If another run took the name meanwhile,
+    it is `name`-2. Ctrl-C ends the training early and keeps the epochs and folds that were completed; KeyboardInterrupt
+    if there are none. FileExistsError if the folder exists; ValueError for data that cannot be trained on.
     """
     started = time.perf_counter()
     recipe = recipe.complete()
+    name = name if name is not None else f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = _run_folder(output, name)
     data, cleaning = load_data(recipe)
     Preparation(recipe.model, data.x.shape[1:])  # refuses what the model cannot read
-    splits = _split(recipe, data)
-    folder = _new_folder(output, name or f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    (x, held_x, y, held_y), folds = _split(recipe, data)
+    with _made(folder.parent):
+        load_kernels()
+        classes = len(data.class_names)
+        title = "training" if progress else None
+        trained = train_model(recipe, x, y, classes, (held_x, held_y), title, recipe.seed)
+        notes, validation, interrupted = [], None, trained.history.interrupted
+        if interrupted and not trained.history:
+            raise KeyboardInterrupt("nothing was trained")
+        if interrupted:
+            complete = len(trained.history["train_loss"])
+            notes.append(f"Training was interrupted after {complete} complete epochs of {recipe.epochs}.")
+        elif folds:
+            validation = _cross_validate(recipe, data, folds, progress)
+            complete = 0 if validation is None else len(validation.folds)
+            if interrupted := complete < len(folds):
+                scored = "the complete folds" if complete else "the held-out fifth of the data"
+                notes.append(
+                    f"The cross-validation was interrupted after {complete} complete folds of {len(folds)}: "
+                    f"the scores are those on {scored}."
+                )
+        try:
+            with held_back():
+                predictions = trained.probabilities(held_x).argmax(axis=1)
+                run = Run(
+                    *(recipe, data, cleaning, trained, (held_x, held_y, predictions), validation, interrupted, notes),
+                    seconds=time.perf_counter() - started,
+                )
+                folder = _write(run, folder)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"{folder} is complete") from None
+    return folder
 
-    (x, held_x, y, held_y), folds = splits
-    classes = len(data.class_names)
-    title = "training" if progress else None
-    trained = train_model(recipe, x, y, classes, (held_x, held_y), title, recipe.seed)
-    predictions = trained.probabilities(held_x).argmax(axis=1)
-    notes, validation = "", None
-    if trained.history.interrupted:
-        complete = len(trained.history.get("train_loss", []))
-        notes = f"Training was interrupted after {complete} complete epochs of {recipe.epochs}."
-    elif folds:
-        validation = _cross_validate(recipe, data, folds, progress)
-        if validation is None:
-            notes = "The cross-validation was interrupted, so the scores are those on the held-out fifth of the data."
-    run = Run(
-        *(recipe, data, cleaning, trained, (held_x, held_y, predictions), validation, notes),
-        seconds=time.perf_counter() - started,
-    )
-    return _write(run, folder)
+
+def load_kernels() -> None:
+    """Import Numba, which an interrupt would leave half imported."""
+    with held_back():
+        importlib.import_module("tinymm.kernels.jit")
 
 
 def _split(recipe: Recipe, data: Dataset) -> tuple[list[np.ndarray], list[Fold]]:
+    """The training and the held-out part, and the folds. ValueError if there are too few samples for them."""
+    present, counts = np.unique(data.y, return_counts=True)
+    if counts.min() < 2:
+        rare = data.class_names[present[counts.argmin()]]
+        raise ValueError(f"{data.name}: class {rare} has one sample, but it takes 2: one to learn from, one to test on")
+    if math.ceil(len(data) / 5) < len(present):
+        raise ValueError(
+            f"{data.name}: {len(data)} samples are too few: for the fifth that is held out to have all {len(present)} "
+            f"classes, it takes {5 * len(present) - 4}"
+        )
     held = train_test_split(data.x, data.y, test_size=0.2, stratify=data.y, random_state=recipe.seed)
     if not recipe.folds:
         return held, []
@@ -89,32 +128,33 @@ def _split(recipe: Recipe, data: Dataset) -> tuple[list[np.ndarray], list[Fold]]
 
 
 def _cross_validate(recipe: Recipe, data: Dataset, folds: list[Fold], progress: bool) -> CrossValidation | None:
-    """The scores over the folds; None if Ctrl-C interrupted them."""
-    done = iter(range(1, len(folds) + 1))
+    """The scores over the folds. If Ctrl-C interrupts them, those of the folds completed; None if there are none."""
+    done: list[np.ndarray] = []
 
     def train_and_predict(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray) -> np.ndarray:
-        fold = next(done)
+        fold = len(done) + 1
         title = f"fold {fold}/{len(folds)}" if progress else None
         trained = train_model(recipe, x_train, y_train, len(data.class_names), None, title, recipe.seed + fold)
         if trained.history.interrupted:
             raise KeyboardInterrupt
-        return trained.probabilities(x_test).argmax(axis=1)
+        done.append(trained.probabilities(x_test).argmax(axis=1))
+        return done[-1]
 
     try:
         return cross_validate(train_and_predict, data.x, data.y, cv=folds)
     except KeyboardInterrupt:
-        return None
+        return _score(data, folds[: len(done)], done) if done else None
 
 
-def _new_folder(output: str | os.PathLike[str], name: str) -> Path:
-    """Where the run will be, checked before the work and not yet made."""
-    folder = Path(output) / name
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists: choose another name, so that nothing is overwritten")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder.parent, os.W_OK):
-        raise PermissionError(f"{folder.parent} cannot be written to: choose another output folder")
-    return folder
+def _score(data: Dataset, folds: list[Fold], predictions: list[np.ndarray]) -> CrossValidation:
+    """The scores of some of the folds; the predictions are those of the samples tested, in the order of the data."""
+    classes = np.unique(data.y)
+    tested = np.concatenate([test for _, test in folds])
+    scores = {
+        name: np.array([score(data.y[test], p, classes) for (_, test), p in zip(folds, predictions, strict=True)])
+        for name, score in SCORES.items()
+    }
+    return CrossValidation(scores, np.concatenate(predictions)[np.argsort(tested)], folds, classes)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -122,31 +162,73 @@ def _new_folder(output: str | os.PathLike[str], name: str) -> Path:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _write(run: Run, folder: Path) -> Path:
-    """Write everything into a folder beside the final one, then give it its name."""
-    staging = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    try:
-        _write_checkpoint(run, staging / "checkpoint.npz")
-        numbers = json.dumps(_numbers(run), indent=2, ensure_ascii=False)
-        write_atomically(staging / "metrics.json", (numbers + "\n").encode())
-        _write_report(run, _pictures(run, staging), staging / "report.html")
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def _run_folder(output: str | os.PathLike[str], name: str) -> Path:
+    """Where the run will be. ValueError for a name that is no name of a folder, FileExistsError if it is taken."""
+    if not name or name.startswith(".") or set(name) & {"/", "\\"} or len(name.encode()) > 200:
+        raise ValueError(f"name {name!r} is not the name of a folder: take letters and digits, - and _")
+    folder = Path(output) / name
+    if os.path.lexists(folder):
+        raise FileExistsError(f"{folder} exists: choose another name, so that nothing is overwritten")
     return folder
 
 
-def _truth_and_predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Of every sample by a model that had not seen it; of the held-out part if there was no cross-validation."""
-    if run.validation is not None:
-        return run.data.y, run.validation.predictions
-    return run.held_out[1], run.held_out[2]
+@contextmanager
+def _made(parent: Path) -> Iterator[None]:
+    """Make the folder that runs go into; if the block fails, take away what was made. OSError if it cannot be used."""
+    new = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"output {parent} cannot be made a folder ({error.strerror}): choose another") from None
+    try:
+        if not os.access(parent, os.W_OK):
+            raise PermissionError(f"output {parent} cannot be written to: choose another")
+        yield
+    except BaseException:
+        for folder in new:
+            with suppress(OSError):  # another run is in it
+                folder.rmdir()
+        raise
+
+
+def _write(run: Run, folder: Path) -> Path:
+    """Write everything into a folder beside the final one, then give it its name; returns the final one."""
+    staging = folder.with_name(f".{secrets.token_hex(8)}.part")
+    staging.mkdir(parents=True)
+    try:
+        _write_checkpoint(run, staging / "checkpoint.npz")
+        pictures = _pictures(run, staging)
+        numbers = json.dumps(_numbers(run), indent=2, ensure_ascii=False)
+        write_atomically(staging / "metrics.json", (numbers + "\n").encode())
+        _write_report(run, pictures, staging / "report.html")
+        return _settle(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _settle(staging: Path, folder: Path) -> Path:
+    """Rename `staging` to `folder`, or to folder-2, folder-3, … if another run was quicker."""
+    final, number = folder, 1
+    while True:
+        try:
+            return staging.rename(final)
+        except OSError:
+            if not os.path.lexists(final):
+                raise
+        number += 1
+        final = folder.with_name(f"{folder.name}-{number}")
+
+
+def _unseen(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images, labels and predictions by a model that had not seen them: of the folds, or else of the held-out part."""
+    if run.validation is None:
+        return run.held_out
+    tested = np.sort(np.concatenate([test for _, test in run.validation.folds]))
+    return run.data.x[tested], run.data.y[tested], run.validation.predictions
 
 
 def _numbers(run: Run) -> dict[str, Any]:
-    truth, predictions = _truth_and_predictions(run)
+    _, truth, predictions = _unseen(run)
     numbers: dict[str, Any] = {
         "recipe": asdict(run.recipe),
         "data": {
@@ -157,11 +239,12 @@ def _numbers(run: Run) -> dict[str, Any]:
         "held_out": {"accuracy": metrics.accuracy_score(*run.held_out[1:]), "samples": len(run.held_out[1])},
         "history": dict(run.trained.history),
         "confusion_matrix": metrics.confusion_matrix(truth, predictions, labels=_labels(run)).tolist(),
+        "interrupted": run.interrupted,
         "seconds": round(run.seconds, 1),
         "versions": _versions(),
     }
     if run.notes:
-        numbers["notes"] = run.notes
+        numbers["notes"] = " ".join(run.notes)
     if run.validation is not None:
         table = run.validation.table([run.data.class_names[c] for c in run.validation.classes])
         numbers["cross_validation"] = {
@@ -191,27 +274,31 @@ def _spread(scores: np.ndarray) -> dict[str, Any]:
 
 
 def _pictures(run: Run, folder: Path) -> dict[str, bytes]:
-    """Write the pictures as PNG files; returns them by caption."""
+    """Write the pictures as PNG files; returns them by caption. One that cannot be drawn is noted and left out."""
     from tinymm import plots
 
-    truth, predictions = _truth_and_predictions(run)
+    images, truth, predictions = _unseen(run)
     matrix = metrics.confusion_matrix(truth, predictions, labels=_labels(run))
     names = run.data.class_names
-    axes: dict[str, tuple[str, Any]] = {}
+    drawings: dict[str, tuple[str, Callable[[], Any]]] = {}
     if run.trained.history:
-        axes["Learning curves"] = "learning_curves", plots.learning_curves(run.trained.history)
-    axes["Confusion matrix"] = "confusion_matrix", plots.confusion_matrix(matrix, names)
+        drawings["Learning curves"] = "learning_curves", lambda: plots.learning_curves(run.trained.history)
+    drawings["Confusion matrix"] = "confusion_matrix", lambda: plots.confusion_matrix(matrix, names)
     weight = _filters(run.trained.model, run.trained.preparation.input_shape)
     if weight is not None:
-        axes["Filters of the first layer"] = "filters", plots.filters(weight)
-    images = run.data.x if run.validation is not None else run.held_out[0]
+        drawings["Filters of the first layer"] = "filters", lambda: plots.filters(weight)
     wrong = np.flatnonzero(truth != predictions)[:32]
-    if len(wrong):
+    if len(wrong) and images.shape[1] in (1, 3):  # grey or coloured
         shown = [np.array(names, dtype=object)[labels[wrong]] for labels in (truth, predictions)]
-        axes["Mistakes"] = "mistakes", plots.images(images[wrong], *shown)
-    pictures = {caption: plots.png(ax) for caption, (_, ax) in axes.items()}
-    for caption, (name, _) in axes.items():
-        write_atomically(folder / f"{name}.png", pictures[caption])
+        drawings["Mistakes"] = "mistakes", lambda: plots.images(images[wrong], *shown)
+    pictures = {}
+    for caption, (name, draw) in drawings.items():
+        try:
+            pictures[caption] = plots.png(draw())
+        except Exception as error:  # whatever it is, what was learned is worth more than a picture
+            run.notes.append(f"The picture {name} could not be drawn: {error}")
+        else:
+            write_atomically(folder / f"{name}.png", pictures[caption])
     return pictures
 
 
@@ -239,7 +326,11 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
     summary["held-out accuracy"] = held
     parameters = sum(p.size for p in run.trained.model.parameters())
     facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"}
-    arguments = [f"--{key.replace('_', '-')} {value}" for key, value in asdict(run.recipe).items() if key != "augment"]
+    arguments = [
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
+        for key, value in asdict(run.recipe).items()
+        if key != "augment"
+    ]
     arguments.append("--augment" if run.recipe.augment else "--no-augment")
     write_report(
         path,
@@ -251,7 +342,7 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         configuration=asdict(run.recipe) | facts,
         command=f"tinymm train {' '.join(arguments)}",
         versions=_versions(),
-        notes=run.notes,
+        notes="\n".join(run.notes),
     )
 
 
@@ -283,8 +374,7 @@ def _write_checkpoint(run: Run, path: Path) -> None:
 
 def load_trained(path: str | os.PathLike[str]) -> tuple[Trained, list[str]]:
     """The model of a checkpoint that `train` wrote (or of its run folder), ready to use, and the class names."""
-    path = Path(path)
-    path = path / "checkpoint.npz" if path.is_dir() else path
+    path = _checkpoint_file(Path(path))
     state = checkpoint.load(path)
     if (
         not isinstance(state, dict)
@@ -299,22 +389,51 @@ def load_trained(path: str | os.PathLike[str]) -> tuple[Trained, list[str]]:
     return Trained(model.eval(), preparation, History()), names
 
 
-def classify(path: str | os.PathLike[str], image_paths: list[str]) -> tuple[np.ndarray, list[str]]:
-    """The probabilities (images, classes) that the checkpoint's model gives to image files, and the class names.
+def _checkpoint_file(path: Path) -> Path:
+    file = path / "checkpoint.npz" if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        runs = sorted(str(run.parent) for run in path.glob("*/checkpoint.npz"))
+        mend = f"did you mean {' or '.join(runs[:5])}?" if runs else "give the folder of a run"
+        raise FileNotFoundError(f"{path} holds no checkpoint.npz: {mend}")
+    if file.is_file() and not zipfile.is_zipfile(file):
+        raise checkpoint.CheckpointError(
+            f"{file} is no tinymm checkpoint: give the folder of a run, or its checkpoint.npz"
+        )
+    return file
+
+
+def classify(
+    path: str | os.PathLike[str], image_paths: list[str]
+) -> tuple[list[np.ndarray | ValueError | OSError], list[str]]:
+    """What the checkpoint's model sees on image files: the probabilities (classes,) of each, and the class names.
 
     An image of the training images' size is taken as it is; from any other the ink is cut out and brought to that
-    size. Dark ink on light paper is turned around. FileNotFoundError or ValueError names the first image that cannot
-    be read.
+    size. Dark ink on light paper is turned around. For an image that cannot be read, or has no ink, the error that says
+    so comes in place of the probabilities.
     """
     trained, names = load_trained(path)
-    channels, rows, columns = trained.preparation.image_shape
-    images = []
+    results: list[np.ndarray | ValueError | OSError] = []
     for image_path in image_paths:
-        image = bright_ink(read_image(image_path, grey=channels == 1)[None])
-        if image.shape[2:] != (rows, columns):
-            margin = 4 if (rows, columns) == (28, 28) else 0  # as MNIST and the UCI digits have it
-            image = (
-                frame_ink(image, (rows, columns), margin) if channels == 1 else resize(image, (rows, columns), "area")
-            )
-        images.append(image[0])
-    return trained.probabilities(np.stack(images).astype(np.float32)), names
+        try:
+            results.append(_read_ink(image_path, trained.preparation.image_shape))
+        except (ValueError, OSError) as error:
+            results.append(error)
+    readable = [i for i, result in enumerate(results) if isinstance(result, np.ndarray)]
+    if readable:
+        load_kernels()
+        images = np.stack([results[i] for i in readable])  # type: ignore[misc]
+        for i, probabilities in zip(readable, trained.probabilities(images), strict=True):
+            results[i] = probabilities
+    return results, names
+
+
+def _read_ink(path: str, shape: Shape) -> np.ndarray:
+    """An image file as bright ink in the shape that the model was trained on."""
+    channels, rows, columns = shape
+    image = bright_ink(read_image(path, grey=channels == 1)[None])
+    if image.min() == image.max():
+        raise ValueError(f"there is no ink on {path}")
+    if image.shape[2:] != (rows, columns):
+        margin = 4 if (rows, columns) == (28, 28) else 0  # as MNIST and the UCI digits have it
+        image = frame_ink(image, (rows, columns), margin) if channels == 1 else resize(image, (rows, columns), "area")
+    return image[0].astype(np.float32)

@@ -14,64 +14,13 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
 
-
-class _Recording(threading.local):
-    """Whether operations are recorded; each thread has its own answer."""
-
-    enabled = True
-
-
-_recording = _Recording()
-
-
-class no_grad:
-    """Inside this context (or decorated function) nothing is recorded and no result wants a gradient.
-
-    >>> import tinymm as tm
-    >>> w = tm.Tensor(np.ones(2), requires_grad=True)
-    >>> with no_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    False
-    """
-
-    _value = False
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(_recording.enabled)
-        _recording.enabled = self._value
-
-    def __exit__(self, *exception: object) -> None:
-        _recording.enabled = self._before.pop()
-
-    def __call__(self, function: Callable) -> Callable:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **options: Any) -> Any:
-            with type(self)():
-                return function(*args, **options)
-
-        return wrapped
-
-
-class enable_grad(no_grad):
-    """The opposite of `no_grad`: records again inside it."""
-
-    _value = True
-
-
-def is_recording() -> bool:
-    """Whether operations are being recorded in this thread."""
-    return _recording.enabled
-
+from tinymm.recording import enable_grad, is_recording
 
 # ---------------------------------------------------------------------------------------------------------
 # Operations: a formula with its derivative, and what both leave on the tape
@@ -137,6 +86,10 @@ class Operation:
         runs on arrays, or on Tensors, which records it and so makes it differentiable in turn.
         """
         for name, function in derivatives.items():
+            if name not in self.names:
+                raise ValueError(
+                    f"{self.name}: has no argument '{name}' to differentiate: it takes {', '.join(self.names)}"
+                )
             self.derivatives[self.names.index(name)] = function, self._plan(function)
 
     def gradients(self, function: Callable) -> Callable:
@@ -158,8 +111,10 @@ class Operation:
                 plan.append(("rest" if name == self.variadic else "rest_shape", len(self.names)))
             elif name in self.names:
                 plan.append(("argument", self.names.index(name)))
-            else:
+            elif name.removesuffix("_shape") in self.names:
                 plan.append(("shape", self.names.index(name.removesuffix("_shape"))))
+            else:
+                raise ValueError(f"{self.name}: its derivative asks for '{name}', which it does not have")
         return plan
 
     def _bind(self, args: tuple, options: dict[str, Any]) -> tuple:
@@ -175,8 +130,9 @@ class Operation:
             else:
                 raise TypeError(f"{self.name}: argument '{name}' is missing")
         if options:
+            hint = ", so write axis=" if "dim" in options else ""
             raise TypeError(
-                f"{self.name}: does not know {', '.join(map(repr, options))}: it takes {', '.join(self.names)}"
+                f"{self.name}: does not know {', '.join(map(repr, options))}: it takes {', '.join(self.names)}{hint}"
             )
         return tuple(bound)
 
@@ -191,7 +147,10 @@ class Operation:
                 wanted = wanted or value.requires_grad
                 value = value._array
             arrays.append(value)
-        result = self.formula(*arrays)
+        try:
+            result = self.formula(*arrays)
+        except (ValueError, TypeError, IndexError) as error:
+            raise self._explained(error, arrays) from None
         saved = None
         if self.saves:
             *result, saved = result
@@ -199,7 +158,7 @@ class Operation:
                 result = result[0]
         if not tensors:
             return result
-        record = wanted and _recording.enabled and bool(self.derivatives or self.joint)
+        record = wanted and is_recording()
         if self.outputs == 1:
             output = Variable.Result(result, record and result.dtype.kind == "f")
             record = output.requires_grad
@@ -213,6 +172,14 @@ class Operation:
             for index, output in enumerate(outputs):
                 output._node, output._index = node, index
         return outputs[0] if self.outputs == 1 else outputs
+
+    def _explained(self, error: Exception, arrays: list) -> Exception:
+        """NumPy's error, with the operation's name and what came."""
+        if str(error).partition(":")[0].isidentifier():  # one of ours, which says all that already
+            return error
+        kind = next(k for k in (np.exceptions.AxisError, TypeError, IndexError, ValueError) if isinstance(error, k))
+        came = [f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else repr(a)[:60] for a in arrays]
+        return kind(f"{self.name}: does not work for {', '.join(came)}: {error}")
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -240,8 +207,11 @@ def operation(*numpy_functions: Callable, **kinds: Any) -> Callable[[Callable], 
 
     def decorate(formula: Callable) -> Operation:
         made = Operation(formula, **kinds)
-        for key in (made.name, *numpy_functions):
+        for key in numpy_functions:
+            if key in OPERATIONS:
+                raise ValueError(f"operation: np.{key.__name__} already has one, {OPERATIONS[key]!r}")
             OPERATIONS[key] = made
+        OPERATIONS.setdefault(made.name, made)  # an experiment called like one of ours does not take its place
         return made
 
     return decorate
@@ -274,6 +244,12 @@ class Node:
         ]
         self.versions: list[tuple[list[int], int]] = []
         self.outputs: Any = None
+        for position, *_ in self.parents if operation.joint is None else ():
+            if position not in operation.derivatives:
+                name = operation.names[position]
+                raise TypeError(
+                    f"{operation.name}: has no derivative with respect to {name}, which wants a gradient: pass its .detach()"
+                )
 
         if operation.joint:
             function, plan = operation.joint
@@ -283,7 +259,6 @@ class Node:
             self.steps = [
                 (function, [self._find(*what, args, outputs, saved) for what in plan], (parent,))
                 for parent in self.parents
-                if parent[0] in operation.derivatives
                 for function, plan in (operation.derivatives[parent[0]],)
             ]
 
@@ -309,13 +284,16 @@ class Node:
             return tuple(self._find("argument", j, args, outputs, saved) for j in range(i, len(args)))
         return tuple(np.shape(a) for a in args[i:])
 
-    def check(self) -> None:
-        """Refuse to go on where a number would be wrong: buffers gone, or changed since they were used."""
+    def check_buffers(self) -> None:
+        """Refuse to go on where the graph is already spent."""
         if self.steps is None:
             raise RuntimeError(
                 f"backward: the graph behind this {self.operation.name} was already used and its buffers are freed: "
                 "compute the output again, or keep it with backward(retain_graph=True)"
             )
+
+    def check_versions(self) -> None:
+        """Refuse to go on where a value has changed since it was used, and a number would be wrong."""
         for cell, version in self.versions:
             if cell[0] != version:
                 raise RuntimeError(
@@ -392,23 +370,30 @@ def sweep(
     Returns {(node or leaf, output index): gradient} for `targets`, or for all leaves if there are none.
     Nodes that lead to no target are passed over.
     """
+    wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
+    ends = {key for key, _ in wanted} if wanted is not None and len(wanted) == 1 else ()  # nothing beyond is asked for
     nodes, stack = set(), [t._node for t, _ in roots if t._node is not None]
     while stack:
         node = stack.pop()
         if node in nodes:
             continue
-        node.check()
         nodes.add(node)
+        if node in ends:
+            continue
+        node.check_buffers()
         stack.extend(p[1] for p in node.parents if isinstance(p[1], Node) and p[1] not in nodes)
     order = sorted(nodes, key=lambda node: node.order)
 
-    wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
     if wanted is not None:  # keep the nodes from which a target can be reached
-        useful: set[Any] = {key for key, _ in wanted}
+        leading: set[Any] = {key for key, _ in wanted}
+        on_the_way = set()
         for node in order:
-            if any(parent[1] in useful for parent in node.parents):
-                useful.add(node)
-        order = [node for node in order if node in useful]
+            if node not in ends and any(parent[1] in leading for parent in node.parents):
+                leading.add(node)
+                on_the_way.add(node)
+        order = [node for node in order if node in on_the_way]
+    for node in order:
+        node.check_versions()
 
     gradients: dict[tuple[Any, int], Any] = {}
 
@@ -427,8 +412,9 @@ def sweep(
             found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted and g is not None})
         if all(g is None for g in gs):
             continue
-        for target, index, g in node.gradients(gs[0] if len(gs) == 1 else gs, create_graph):
-            add((target, index), g)
+        with enable_grad() if create_graph else nullcontext():
+            for target, index, g in node.gradients(gs[0] if len(gs) == 1 else gs, create_graph):
+                add((target, index), g)
         if not retain_graph:
             node.free()
     if wanted is None:

@@ -6,12 +6,14 @@ to its user: operators, indexing, methods, NumPy's protocols and `backward`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinymm.tape import OPERATIONS, Variable, is_recording, sweep
+from tinymm.recording import is_recording
+from tinymm.tape import OPERATIONS, Variable, sweep
 
 # NumPy functions that tell something about an array but are no arrays themselves: no gradient to lose.
 _FACTS = (np.shape, np.ndim, np.size, np.allclose, np.array_equal, np.result_type, np.may_share_memory)
@@ -82,12 +84,15 @@ def grad(
 # ---------------------------------------------------------------------------------------------------------
 
 
+_adding = threading.Lock()  # several threads may send gradients to one leaf
+
+
 def _binary(numpy_function: Callable) -> tuple[Callable, Callable]:
     def method(self: Tensor, other: Any) -> Any:
-        return OPERATIONS[numpy_function](self, other)
+        return OPERATIONS[numpy_function](self, _as_array(other) if isinstance(other, list) else other)
 
     def reflected(self: Tensor, other: Any) -> Any:
-        return OPERATIONS[numpy_function](other, self)
+        return OPERATIONS[numpy_function](_as_array(other) if isinstance(other, list) else other, self)
 
     return method, reflected
 
@@ -131,13 +136,16 @@ class Tensor(Variable):
     values and leaves the gradient behind: write `np.stack([t, u])`, not `np.sum([t, u])`.
 
     In-place changes: `t[i] = v`, `t += v` and `t.data = a` are noticed, and a backward pass that needed the
-    old values refuses. Writing into the raw array (`t.data[i] = v`) is not noticed: call `mark_changed()` after it.
+    old values refuses. Where a recorded tensor would change, `t += v` makes a new one under the old name. Not noticed:
+    writing into the raw array (`t.data[i] = v`; call `mark_changed()` after it), and changes of plain arrays that were
+    operands. Precisions mix as in NumPy.
     """
 
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        super().__init__(data if type(data) is np.ndarray else _as_array(data), requires_grad)
+        array = data._array if isinstance(data, Variable) else data
+        super().__init__(array if type(array) is np.ndarray else _as_array(array), requires_grad)
         if requires_grad and self._array.dtype.kind != "f":
             raise TypeError(
                 f"Tensor: only floating-point numbers have gradients, but the dtype is {self._array.dtype}: "
@@ -203,6 +211,8 @@ class Tensor(Variable):
         return len(self._array)
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"bool: a tensor of shape {self.shape} is neither true nor false: use .all() or .any()")
         return bool(self._array)
 
     def __float__(self) -> float:
@@ -264,7 +274,8 @@ class Tensor(Variable):
                 )
         for (leaf, _), g in found.items():
             g = g if isinstance(g, Tensor) else Tensor(g)
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
+            with _adding:
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
 
     def mark_changed(self) -> None:
         """Say that the raw array was written to, so that a backward pass that needs the old values refuses."""
@@ -368,9 +379,11 @@ Variable.Result = Tensor
 
 
 def _plain_index(index: Any) -> Any:
-    """An index in which Tensors have become arrays, and arrays copies that nobody can change."""
+    """An index in which Tensors and lists have become arrays that nobody else can change."""
     if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
+        return tuple(_plain_index(list(i) if isinstance(i, tuple) else i) for i in index)
+    if isinstance(index, list):
+        return np.array([i.item() if isinstance(i, Tensor) else i for i in index], np.intp if not index else None)
     return np.array(index) if isinstance(index, Tensor | np.ndarray) else index
 
 

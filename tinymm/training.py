@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from tinymm import functional as F
 from tinymm.data.loading import DataLoader
 from tinymm.nn.module import Module, watch
 from tinymm.optim import Optimizer, Schedule, clip_grad_norm
-from tinymm.tape import no_grad
+from tinymm.recording import no_grad
 from tinymm.tensor import Tensor
 
 
@@ -25,7 +28,9 @@ class History(dict[str, list[float]]):
     `interrupted` is True if Ctrl-C ended the training early; the lists then hold the epochs that were completed.
     """
 
-    interrupted = False
+    def __init__(self, *args: Any, **lists: Any):
+        super().__init__(*args, **lists)
+        self.interrupted = False
 
     def note(self, **numbers: float) -> None:
         """Append one number to each list."""
@@ -52,40 +57,41 @@ def fit(
     they were while the model learned. Dropout and its like are active while training and off afterwards.
 
     Ctrl-C ends the training after the current step; the model keeps what it has learned. NonFiniteLossError (with
-    epoch, step and the first layer whose output is not finite) if the loss is NaN or infinite; the parameters are
-    then those before that step.
+    epoch, step and the first layer whose output, or the parameter whose gradient, is not finite) if the loss or a
+    gradient is NaN or infinite; the parameters are then those before that step. ValueError if there is nothing to train.
+    Accuracy is left out where y holds no classes.
     """
+    own = {id(parameter) for parameter in model.parameters()}
+    if epochs < 0 or not any(id(parameter) in own for parameter in optimizer.parameters):
+        problem = f"epochs is {epochs}" if epochs < 0 else "the optimiser holds none of the model's parameters"
+        raise ValueError(f"fit: {problem}, so there is nothing to train")
     history = History()
     bar = _bar(progress, epochs * len(batches))
     try:
-        for epoch in range(epochs):
-            model.train()
-            total = correct = samples = 0.0
-            for x, y in batches:
-                optimizer.zero_grad()
-                logits = model(x)
-                value = loss(logits, y)
-                number = value.item()
-                if not np.isfinite(number):
-                    raise NonFiniteLossError(_diagnosis(model, x, number, epoch, batches))
-                value.backward()
-                if max_grad_norm is not None:
-                    clip_grad_norm(optimizer.parameters, max_grad_norm)
-                optimizer.step()
-                total += number * len(y)
-                correct += float((logits.data.argmax(axis=1) == y).sum())
-                samples += len(y)
-                bar.update()
-                if bar.n % 10 == 0 or len(batches) < 10:
-                    bar.set_postfix_str(f"loss {total / samples:.3f}, accuracy {correct / samples:.1%}")
-            measured = {"train_loss": total / samples, "train_accuracy": correct / samples}
-            if validation is not None:
-                measured["validation_loss"], measured["validation_accuracy"] = evaluate(model, *validation, loss)
-            history.note(**measured)
-            shown = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in measured.items())
-            bar.set_postfix_str(f"epoch {epoch + 1}/{epochs}: {shown}")
-            if schedule is not None:
-                schedule.step()
+        with _interrupts_noted() as interrupts:
+            for epoch in range(1, epochs + 1):
+                model.train()
+                sums = np.zeros(3)  # loss, right predictions (NaN without classes), samples
+                for step, (x, y) in enumerate(batches, 1):
+                    try:
+                        sums += _step(model, x, y, optimizer, loss, max_grad_norm)
+                    except NonFiniteLossError as error:
+                        raise NonFiniteLossError(
+                            f"fit: epoch {epoch}, step {step} of {len(batches)}: {error}"
+                        ) from None
+                    bar.update()
+                    if bar.n % 10 == 0 or len(batches) < 10:
+                        bar.set_postfix_str(f"{epoch}/{epochs}: {_short(_means('train', sums))}")
+                    if interrupts:
+                        raise KeyboardInterrupt
+                measured = _means("train", sums)
+                if validation is not None:
+                    value, accuracy = evaluate(model, *validation, loss)
+                    measured |= _means("validation", np.array([value, np.nan if accuracy is None else accuracy, 1]))
+                history.note(**measured)
+                bar.set_postfix_str(f"{epoch}/{epochs}: {_short(measured)}")
+                if schedule is not None:
+                    schedule.step()
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
@@ -94,14 +100,77 @@ def fit(
     return history
 
 
+def _step(
+    model: Module, x: np.ndarray, y: np.ndarray, optimizer: Optimizer, loss: Callable, max_grad_norm: float | None
+) -> tuple[float, float, int]:
+    """One update; returns the batch's summed loss, how many predictions were right, and its size."""
+    optimizer.zero_grad()
+    outputs = model(x)
+    value = loss(outputs, y)
+    number = value.item()
+    if not np.isfinite(number):
+        raise NonFiniteLossError(f"the loss is {number}; {_first_not_finite(model, x)}")
+    value.backward()
+    if not np.isfinite(clip_grad_norm(optimizer.parameters, max_grad_norm or np.inf)):
+        raise NonFiniteLossError(f"the loss is {number:.4g}, but {_gradient_not_finite(model)}")
+    optimizer.step()
+    right = _count_right(outputs.data, y)
+    return number * len(y), np.nan if right is None else right, len(y)
+
+
+def _means(part: str, sums: np.ndarray) -> dict[str, float]:
+    means = {f"{part}_loss": sums[0] / sums[2], f"{part}_accuracy": sums[1] / sums[2]}
+    return {name: float(mean) for name, mean in means.items() if name.endswith("loss") or not np.isnan(mean)}
+
+
+@contextlib.contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Inside, Ctrl-C only adds to the list, so that no step is left half done; a second one interrupts at once."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield noted  # signals reach the main thread alone
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _short(means: dict[str, float]) -> str:
+    """For the progress bar, where room is scarce: loss 0.12 acc 96.1% val loss 0.15 val acc 95.2%"""
+    shown = []
+    for name, mean in means.items():
+        part, measure = name.split("_")
+        value = f"acc {mean:.1%}" if measure == "accuracy" else f"{measure} {mean:.3f}"
+        shown.append(f"val {value}" if part == "validation" else value)
+    return ", ".join(shown)
+
+
+def _count_right(outputs: np.ndarray, y: np.ndarray) -> float | None:
+    """How many classes are right: the largest of the logits (N, C), or the sign of (N,); None if y holds no classes."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "iub" or outputs.ndim > 2:
+        return None
+    return float(((outputs > 0) == y).sum() if outputs.ndim == 1 else (outputs.argmax(axis=1) == y).sum())
+
+
 def _bar(title: str | None, steps: int) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(total=steps, desc=title, unit="step", disable=title is None, leave=True, dynamic_ncols=True)
 
 
-def _diagnosis(model: Module, x: np.ndarray, number: float, epoch: int, batches: DataLoader) -> str:
+def _first_not_finite(model: Module, x: np.ndarray) -> str:
     """Run the batch again and name the first module whose output is not finite."""
+    if not np.isfinite(x).all():
+        return "the batch itself holds NaN or infinity: clean the data first"
     names = {id(module): name or type(module).__name__ for name, module in model.named_modules()}
     found: list[str] = []
 
@@ -110,28 +179,41 @@ def _diagnosis(model: Module, x: np.ndarray, number: float, epoch: int, batches:
         if not found and any(isinstance(o, Tensor) and not np.isfinite(o.data).all() for o in outputs):
             found.append(names.get(id(module), type(module).__name__))
 
-    if not np.isfinite(x).all():
-        where = "the batch itself holds NaN or infinity: clean the data first"
-    else:
-        with no_grad(), watch(look):
-            model(x)
-        where = f"the first layer whose output is not finite is {found[0]}" if found else "only the loss is not finite"
-        where += ": try a smaller learning rate, or clip the gradients"
-    return f"fit: the loss is {number} in epoch {epoch + 1}, step {batches.batch} of {len(batches)}; {where}"
+    state = model.state_dict()  # running statistics must not move twice
+    with no_grad(), watch(look):
+        model(x)
+    model.load_state_dict(state)
+    where = f"the first layer whose output is not finite is {found[0]}" if found else "only the loss is not finite"
+    return f"{where}: try a smaller learning rate, or clip the gradients"
+
+
+def _gradient_not_finite(model: Module) -> str:
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not np.isfinite(parameter.grad.data).all():
+            return f"the gradient of {name} is not finite"
+    return "a gradient is not finite"
 
 
 @no_grad()
 def predict(model: Module, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """The model's outputs for all of x, batch by batch, in evaluation mode and without recording."""
-    training = model.training
+    """The model's outputs for all of x, (N, ...), batch by batch, in evaluation mode and without recording.
+
+    TypeError if the model returns more than one array, ValueError if x is empty. Every module's mode is restored.
+    """
+    if not len(x):
+        raise ValueError(f"predict: x is {np.shape(x)}, but there must be at least one sample")
+    modes = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
-        outputs = [np.asarray(model(x[i : i + batch_size])) for i in range(0, len(x), batch_size)]
+        outputs = [model(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
     finally:
-        model.train(training)
-    if not outputs:
-        raise ValueError(f"predict: x is {np.shape(x)}, but there must be at least one sample")
-    return np.concatenate(outputs)
+        for module, training in modes:
+            module.training = training
+    if isinstance(outputs[0], tuple):
+        raise TypeError(
+            f"predict: {type(model).__name__} returns {len(outputs[0])} outputs: wrap it in a module with one"
+        )
+    return np.concatenate([np.asarray(output) for output in outputs])
 
 
 def evaluate(
@@ -139,7 +221,8 @@ def evaluate(
     x: np.ndarray,
     y: np.ndarray,
     loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
-) -> tuple[float, float]:
-    """The mean loss and the accuracy of the model on x with labels y."""
-    logits = predict(model, x)
-    return float(loss(Tensor(logits), y).item()), float((logits.argmax(axis=1) == y).mean())
+) -> tuple[float, float | None]:
+    """The mean loss and the accuracy of the model on x (N, ...) with labels y (N,); no accuracy if y holds no classes."""
+    outputs = predict(model, x)
+    right = _count_right(outputs, y)
+    return float(loss(Tensor(outputs), y).item()), None if right is None else right / len(y)

@@ -6,6 +6,7 @@ All are given float32 arrays in tinymm's layouts and turn them, outside of the t
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,13 +27,18 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Peer:
-    """`module` has the works, `package` must be installed, `mode` is handed to the module's `begin`."""
+    """`module` has the works, `package` must be installed, `mode` is handed to the module's `begin`.
+
+    `trains` says whether it has the reference model; `imports` is what its users import, if not the package.
+    """
 
     label: str
     module: str
     package: str
     mode: str = ""
     quick: bool = True
+    trains: bool = True
+    imports: str = ""
 
 
 # The order in which they take turns and appear. Those that are slow to compile take no part in the quick mode.
@@ -41,11 +47,11 @@ PEERS: dict[str, Peer] = {
     "torch": Peer("PyTorch", "torch", "torch"),
     "torch.compile": Peer("torch.compile", "torch", "torch", "compile", quick=False),
     "jax": Peer("JAX jit", "jax", "jax"),
-    "tensorflow": Peer("Keras/TensorFlow", "tensorflow", "tensorflow"),
+    "tensorflow": Peer("Keras/TensorFlow", "tensorflow", "tensorflow", imports="keras"),
     "tensorflow-jit": Peer("Keras/TensorFlow jit", "tensorflow", "tensorflow", "jit", quick=False),
-    "mygrad": Peer("MyGrad", "mygrad", "mygrad"),
-    "autograd": Peer("autograd", "autograd", "autograd"),
-    "numpy": Peer("NumPy", "numpy", "numpy"),
+    "mygrad": Peer("MyGrad", "mygrad", "mygrad", trains=False),
+    "autograd": Peer("autograd", "autograd", "autograd", trains=False, imports="autograd.numpy"),
+    "numpy": Peer("NumPy", "numpy", "numpy", trains=False),
 }
 
 
@@ -58,5 +64,6 @@ def open_peer(name: str) -> tuple[dict[str, Callable[[Arrays, dict[str, Any]], T
     """Import the peer: its works and its version."""
     peer = PEERS[name]
     module = importlib.import_module(f"benchmarks.peers.{peer.module}")
-    works = module.begin(peer.mode)
-    return works, importlib.import_module(peer.package).__version__
+    package = importlib.import_module(peer.package)
+    version = getattr(package, "__version__", None) or importlib.metadata.version(peer.package)
+    return module.begin(peer.mode), version

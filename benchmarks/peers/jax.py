@@ -63,9 +63,7 @@ def matmul(arrays: Arrays, options: dict[str, Any]) -> Task:
     return Task(lambda: product(a, b).block_until_ready(), lambda: {"product": np.asarray(product(a, b))})
 
 
-def convolve(
-    x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0, groups: int = 1
-) -> Any:
+def convolve(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0, groups: int = 1) -> Any:
     y = lax.conv_general_dilated(
         x, weight, (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=groups,
@@ -81,15 +79,11 @@ def pool(x: Any, window: int = 2) -> Any:
 def conv2d(arrays: Arrays, options: dict[str, Any]) -> Task:
     how = {name: options[name] for name in ("stride", "padding", "groups")}
     layouts = {"x": IMAGE, "weight": FILTER, "bias": (0,)}
-    return forward_or_both(
-        lambda *inputs: convolve(*inputs, **how), arrays, layouts, IMAGE, options["backward"]
-    )
+    return forward_or_both(lambda *inputs: convolve(*inputs, **how), arrays, layouts, IMAGE, options["backward"])
 
 
 def max_pool2d(arrays: Arrays, options: dict[str, Any]) -> Task:
-    return forward_or_both(
-        lambda x: pool(x, options["window"]), arrays, {"x": IMAGE}, IMAGE, options["backward"]
-    )
+    return forward_or_both(lambda x: pool(x, options["window"]), arrays, {"x": IMAGE}, IMAGE, options["backward"])
 
 
 def rnn(x: Any, weight_ih: Any, weight_hh: Any, bias: Any) -> Any:
@@ -128,9 +122,7 @@ def _recurrent(layer: Callable) -> Callable[[Arrays, dict[str, Any]], Task]:
     def prepare(arrays: Arrays, options: dict[str, Any]) -> Task:
         time_first = (1, 0, 2)
         layouts = {"x": time_first} | {
-            name: tuple(range(array.ndim))
-            for name, array in arrays.items()
-            if name.startswith(("weight", "bias"))
+            name: tuple(range(array.ndim)) for name, array in arrays.items() if name.startswith(("weight", "bias"))
         }
         return forward_or_both(layer, arrays, layouts, time_first, options["backward"])
 
@@ -145,9 +137,7 @@ def update(parameters: Any, gradients: Any, state: tuple) -> tuple:
     m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, gradients)
     v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradients)
     first, second = 1 - 0.9**t, 1 - 0.999**t
-    parameters = tree(
-        lambda p, m, v: p - 0.001 * (m / first) / (jnp.sqrt(v / second) + 1e-8), parameters, m, v
-    )
+    parameters = tree(lambda p, m, v: p - 0.001 * (m / first) / (jnp.sqrt(v / second) + 1e-8), parameters, m, v)
     return parameters, (t, m, v)
 
 

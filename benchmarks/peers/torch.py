@@ -127,9 +127,7 @@ def adam(arrays: Arrays, options: dict[str, Any]) -> Task:
     return Task(optimizer.step, results)
 
 
-def _training(
-    model: Callable, parameters: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer, arrays: Arrays
-) -> Task:
+def _training(model: Callable, parameters: dict[str, Any], optimizer: torch.optim.Optimizer, arrays: Arrays) -> Task:
     x, targets = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["targets"])
     loss_of = _compile(lambda x, targets: F.cross_entropy(model(x), targets))
 

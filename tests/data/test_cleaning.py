@@ -101,6 +101,15 @@ def test_a_report_reads_well():
     )
 
 
+def test_samples_are_called_by_their_names():
+    images, labels = good()
+    images[1] = images[4] = 0
+    names = [f"{name}.png" for name in "abcdef"]
+    assert str(clean(images, labels, names=names)[2]).endswith("constant       2  b.png, e.png")
+    with pytest.raises(ValueError, match=r"2 constant \(b\.png, e\.png\)"):
+        clean(images, labels, on_problem="raise", names=names)
+
+
 def test_raise_names_every_problem():
     images, labels = good()
     images[2, 0, 0, 0] = np.nan
@@ -122,8 +131,10 @@ def test_integer_images_that_are_not_scaled():
 
 def test_floating_images_that_are_not_scaled():
     images, labels = good()
-    with pytest.raises(ValueError, match=r"6 out of range.*expected \[0, 1\].*scale the images"):
+    with pytest.raises(ValueError, match=r"6 out of range.*expected \[0, 1\].*scale them first.*/ 255"):
         clean(images * 255, labels)
+    with pytest.raises(ValueError, match=r"6 out of range.*expected \[0, 1\].*scale the images or give"):
+        clean(images - 2, labels)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +158,8 @@ def test_wrong_arguments():
         clean(images, labels[:5])
     with pytest.raises(ValueError, match="one-hot"):
         clean(images, np.eye(6))
+    with pytest.raises(ValueError, match=r"labels \(6, 1\) need one axis: try labels\[:, 0\]"):
+        clean(images, labels[:, None])
     with pytest.raises(TypeError, match=r"not numbers: try .*np\.unique"):
         clean(images, list("abcdef"))
     with pytest.raises(TypeError, match="not pixels"):

@@ -55,16 +55,21 @@ def test_a_large_claim_costs_no_memory(tmp_path):
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_damaged_file_is_always_a_value_error(tmp_path, data):
-    whole = write(tmp_path / "a.gz", (0x803, 3, 4, 5), bytes(range(60))).read_bytes()
+def test_a_damaged_file_is_a_value_error_unless_its_content_is_whole(tmp_path, data):
+    array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    whole = write(tmp_path / "a.gz", (0x803, 3, 4, 5), array.tobytes()).read_bytes()
     if data.draw(st.booleans()):
         broken = whole[: data.draw(st.integers(0, len(whole) - 1))]
     else:  # beyond the gzip header, where a name or a date may change without harm
         place = data.draw(st.integers(10, len(whole) - 1))
         broken = whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 255))]) + whole[place + 1 :]
     (tmp_path / "b.gz").write_bytes(broken)
-    with pytest.raises(ValueError, match="read_idx"):
-        read_idx(tmp_path / "b.gz", 3)
+    try:
+        read = read_idx(tmp_path / "b.gz", 3)
+    except ValueError as error:
+        assert "read_idx" in str(error)
+    else:  # the bits that pad the compressed stream to whole bytes carry no content
+        np.testing.assert_array_equal(read, array)
 
 
 def test_a_file_that_is_not_gzip(tmp_path):

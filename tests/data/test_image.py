@@ -156,6 +156,13 @@ def test_transparent_is_white_paper(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "a.png")[0], [[0, 1], [1, 1]], atol=1e-6)
 
 
+def test_white_ink_on_nothing_is_told_by_what_is_opaque(tmp_path):
+    pixels = np.full((2, 2, 4), 255, np.uint8)
+    pixels[:, 0, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_image(tmp_path / "a.png")[0], [[1, 0], [1, 0]], atol=1e-6)
+
+
 def test_a_camera_held_upright(tmp_path):
     picture = Image.fromarray(np.array([[0, 255]], np.uint8))
     exif = picture.getexif()

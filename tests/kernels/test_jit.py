@@ -11,7 +11,6 @@ import numpy as np
 import tinymm
 from tinymm.kernels import jit
 
-
 USE = """
 import numpy as np
 from tinymm.kernels import softmax, threads

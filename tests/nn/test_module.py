@@ -175,7 +175,7 @@ def test_loading_restores_buffers_in_place_and_keeps_the_dtype():
         (
             lambda s: s.update({"1.weight": np.ones((3, 2))}),
             ValueError,
-            r"load_state_dict: 1.weight is \(2, 3\) here, but \(3, 2\) in the state",
+            r"load_state_dict: 1.weight is float32 \(2, 3\) here, but float64 \(3, 2\) in the state",
         ),
     ],
 )
@@ -268,3 +268,38 @@ def test_repr_is_a_tree_of_names():
         "  heads.1: Linear(3, 5, bias=False)\n"
         ")"
     )
+
+
+def test_parameters_are_found_in_lists_dicts_and_nests():
+    class Holder(nn.Module):
+        def __init__(self):
+            self.several = [nn.Parameter(np.ones(1)), [nn.Linear(1, 1)]]
+            self.named = {"head": nn.Linear(1, 2), "scale": nn.Parameter(np.ones(2))}
+            self.me = self
+
+    assert [name for name, _ in Holder().named_parameters()] == [
+        *("several.0", "named.scale", "several.1.0.weight", "several.1.0.bias", "named.head.weight", "named.head.bias")
+    ]
+
+
+def test_a_sequential_with_more_than_layers_keeps_all():
+    class Headed(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(2, 2))
+            self.head = nn.Linear(2, 1)
+
+    assert list(Headed().state_dict()) == ["0.weight", "0.bias", "head.weight", "head.bias"]
+
+
+def test_a_state_of_text_changes_nothing():
+    layer = nn.Linear(2, 2)
+    before = layer.state_dict()
+    with pytest.raises(ValueError, match="bias"):
+        layer.load_state_dict({"weight": np.zeros((2, 2)), "bias": np.array(["a", "b"])})
+    assert np.array_equal(layer.weight.data, before["weight"])
+
+
+def test_astype_changes_the_precision_of_all():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)).astype(np.float64)
+    assert {value.dtype for value in model.state_dict().values()} == {np.dtype(np.float64)}
+    assert model(np.ones((2, 1, 2, 2))).dtype == np.float64

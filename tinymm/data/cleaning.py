@@ -24,19 +24,28 @@ class CleaningReport:
         problems: the name of each problem found, and the indices of the samples that have it. A sample may have
             several problems.
         kept: (K,) indices of the samples that are left, ascending; use it to index other arrays alike.
+        names: what each sample is called when the report is printed; its number when None.
     """
 
     total: int
     problems: dict[str, np.ndarray]
     kept: np.ndarray
+    names: Sequence[str] | None = None
 
     def __repr__(self) -> str:
         dropped = self.total - len(self.kept)
         head = f"cleaning: {self.total:,} samples, {len(self.kept):,} kept, {dropped:,} dropped"
         width = max(map(len, self.problems), default=0)
         return "\n".join(
-            [head] + [f"  {name:<{width}}  {len(who):>6,}  {_indices(who)}" for name, who in self.problems.items()]
+            [head] + [f"  {name:<{width}}  {len(who):>6,}  {self.called(who)}" for name, who in self.problems.items()]
         )
+
+    def called(self, who: np.ndarray) -> str:
+        """The first few of these samples by name."""
+        more = ", …" if len(who) > SHOWN else ""
+        if self.names is not None:
+            return ", ".join(self.names[i] for i in who[:SHOWN]) + more
+        return f"sample{'s' if len(who) > 1 else ''} {', '.join(str(i) for i in who[:SHOWN])}{more}"
 
 
 def clean(
@@ -46,6 +55,7 @@ def clean(
     shape: tuple[int, int, int] | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
     on_problem: str = "drop",
+    names: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, CleaningReport]:
     """Check every image and label; return those without a problem and a report on the others.
 
@@ -68,6 +78,7 @@ def clean(
         shape: (C, H, W) that every image must have.
         value_range: lowest and highest pixel allowed.
         on_problem: "drop" leaves the samples out, "raise" makes any problem a ValueError.
+        names: what messages call the samples, e.g. their files; by default their numbers.
 
     Returns:
         images (K, C, H, W), labels (K,) int64, CleaningReport.
@@ -116,7 +127,8 @@ def clean(
     fine = ~np.any(list(bad.values()), axis=0)
     bad["duplicate"], bad["conflicting labels"] = _duplicates(stack, labels, np.flatnonzero(fine))
     kept = np.flatnonzero(~np.any(list(bad.values()), axis=0))
-    report = CleaningReport(len(samples), {name: np.flatnonzero(who) for name, who in bad.items() if who.any()}, kept)
+    problems = {name: np.flatnonzero(who) for name, who in bad.items() if who.any()}
+    report = CleaningReport(len(samples), problems, kept, names)
     if report.problems and (on_problem == "raise" or len(kept) == 0):
         highest = "" if n_classes is None else f" to {n_classes - 1}"
         expected = {
@@ -124,7 +136,10 @@ def clean(
             "out of range": f"expected [{value_range[0]:g}, {value_range[1]:g}]",
             "invalid label": f"expected whole numbers from 0{highest}",
         }
-        raise ValueError(_complaint(report, expected))
+        highest_pixel = 0.0
+        if 2 * bad["out of range"].sum() > len(samples) and low[bad["out of range"]].min() >= value_range[0]:
+            highest_pixel = float(high[bad["out of range"]].max())
+        raise ValueError(_complaint(report, expected, highest_pixel))
     return stack[kept], labels[kept].astype(np.int64), report
 
 
@@ -179,7 +194,8 @@ def _as_samples(images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | list[
 def _as_labels(labels: ArrayLike) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 1:
-        raise ValueError(f"clean: labels {labels.shape} need one axis: try labels.argmax(axis=1) for one-hot rows")
+        mend = "labels[:, 0]" if labels.shape[1:] == (1,) else "labels.argmax(axis=1) for one-hot rows"
+        raise ValueError(f"clean: labels {labels.shape} need one axis: try {mend}")
     if labels.dtype.kind not in "fiub":
         raise TypeError(
             f"clean: labels of {labels.dtype} are not numbers: "
@@ -234,20 +250,18 @@ def _duplicates(images: np.ndarray, labels: np.ndarray, where: np.ndarray) -> tu
     return duplicate, conflicting
 
 
-def _complaint(report: CleaningReport, expected: dict[str, str]) -> str:
+def _complaint(report: CleaningReport, expected: dict[str, str], unscaled: float) -> str:
+    """What was found and how to mend it; `unscaled` is the highest pixel where most images seem not to be scaled."""
     found = "; ".join(
-        f"{len(who)} {name} ({', '.join(filter(None, [_indices(who), expected.get(name)]))})"
+        f"{len(who)} {name} ({', '.join(filter(None, [report.called(who), expected.get(name)]))})"
         for name, who in report.problems.items()
     )
-    if len(report.kept):
+    if unscaled:
+        mend = _scaling_hint(unscaled)
+    elif len(report.kept):
         mend = "mend them, or leave them out with on_problem='drop'"
     else:
         mend = "no sample would be left"
         if "out of range" in report.problems:
             mend += ", scale the images or give their value_range"
     return f"clean: of {report.total} samples, {found}: {mend}"
-
-
-def _indices(who: np.ndarray) -> str:
-    listed = ", ".join(str(i) for i in who[:SHOWN])
-    return f"sample{'s' if len(who) > 1 else ''} {listed}{', …' if len(who) > SHOWN else ''}"

@@ -16,8 +16,8 @@ LUMA = (0.299, 0.587, 0.114)  # the weights of red, green and blue in ITU-R BT.6
 def read_image(path: str | os.PathLike, grey: bool = True) -> np.ndarray:
     """Read an image file (PNG, JPEG, ... whatever Pillow reads).
 
-    The orientation noted by a camera is applied. Transparent parts are laid on white paper. An animation gives
-    its first picture.
+    The orientation noted by a camera is applied. Transparent parts are laid on white paper; if nothing is to be seen
+    there, as with white ink, what is opaque becomes the ink. An animation gives its first picture.
 
     Args:
         path: the file.
@@ -72,7 +72,10 @@ def _unpack(image) -> np.ndarray | None:
         return np.repeat(np.asarray(image, np.float32)[None] / np.float32(65535), 3, axis=0)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
+        opaque = image.getchannel("A")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        if image.getcolors(maxcolors=1) and not opaque.getcolors(maxcolors=1):
+            image = ImageOps.invert(opaque)
     return np.asarray(image.convert("RGB"), np.float32).transpose(2, 0, 1) / np.float32(255)
 
 

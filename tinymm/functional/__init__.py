@@ -61,4 +61,4 @@ from tinymm.functional.shape import (
     transpose,
 )
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [name for name, value in list(globals().items()) if callable(value)]

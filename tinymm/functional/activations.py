@@ -39,8 +39,9 @@ tanh.gradient(x=lambda g, y: g * (1 - y * y))
 
 @operation()
 def sigmoid(x):
-    """y = 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which never overflows."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    """y = 1 / (1 + e⁻ˣ), for negative x as eˣ / (eˣ + 1), so that nothing overflows and small values stay exact."""
+    e = np.exp(-np.absolute(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
 sigmoid.gradient(x=lambda g, y: g * (y * (1 - y)))
@@ -89,6 +90,8 @@ def dropout(x, p=0.5, training=True, generator=None):
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is {p}, but a probability lies between 0 and 1")
     x = operand(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"dropout: x is {x.dtype}, but it must be floating-point: use .astype(np.float32)")
     if not training or p == 0:
         return x
     if p == 1:

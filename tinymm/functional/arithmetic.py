@@ -257,6 +257,6 @@ for _function in (
     *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
     *(np.isnan, np.isinf, np.isfinite, np.signbit),
     *(np.argmax, np.argmin, np.argsort, np.count_nonzero),
-    *(np.zeros_like, np.ones_like, np.full_like, np.empty_like),
+    *(np.zeros_like, np.ones_like),
 ):
     OPERATIONS[_function] = OPERATIONS[_function.__name__] = _undifferentiable(_function)  # type: ignore[assignment]

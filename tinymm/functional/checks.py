@@ -13,6 +13,15 @@ def operand(x):
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
+def constant(name, **arrays):
+    """Refuse a Tensor that wants a gradient where none can be given."""
+    for key, array in arrays.items():
+        if getattr(array, "requires_grad", False):
+            raise TypeError(
+                f"{name}: has no derivative with respect to {key}, which wants a gradient: pass its .detach()"
+            )
+
+
 def pair(operation_name, option, value, least):
     """One number for both axes, or two: (rows, columns)."""
     both = (value, value) if np.ndim(value) == 0 else tuple(value)

@@ -106,7 +106,12 @@ def conv_relu_pool(x, weight, bias, padding=0):
     """
     x, weight = operand(x), operand(weight)
     padding = pair("conv_relu_pool", "padding", padding, 0)
+    if bias is None:
+        raise ValueError("conv_relu_pool: bias is None, but it must have one number per filter: give zeros")
     _check("conv_relu_pool", ("rows", "columns"), x, weight, bias, padding, (1, 1), 1)
+    size = tuple(n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], padding, weight.shape[2:], strict=True))
+    if min(size) < 2:
+        raise ValueError(f"conv_relu_pool: x {x.shape} leaves {size[0]}×{size[1]} pixels, too few to pool by 2×2")
     return _conv_relu_pool(x, weight, bias, padding)
 
 
@@ -134,9 +139,10 @@ def _check(name, axes, x, weight, bias, padding, dilation, groups):
             f"{name}: x is {x.shape} and weight {weight.shape}, but they must be (samples, channels, {wanted}) and "
             f"(filters, channels, {wanted})"
         )
-    filters, needed = weight.shape[0], weight.shape[1] * groups
-    if groups < 1 or filters % groups:
+    filters = weight.shape[0]
+    if not isinstance(groups, int | np.integer) or groups < 1 or filters % groups:
         raise ValueError(f"{name}: {filters} filters cannot be cut into {groups} equal groups")
+    needed = weight.shape[1] * groups
     if x.shape[1] != needed:
         order = "0, 3, 1, 2" if len(axes) == 2 else "0, 2, 1"
         hint = f": channels come second, try x.transpose({order})" if x.shape[-1] == needed else ""

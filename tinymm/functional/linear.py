@@ -81,8 +81,8 @@ def linear(x, weight, bias=None):
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias {bias.shape} must have one number per output: ({weight.shape[0]},)")
-    if x.dtype != weight.dtype:
-        same_dtype("linear", x=x, weight=weight)
+    if x.dtype != weight.dtype or (bias is not None and bias.dtype != weight.dtype):
+        same_dtype("linear", x=x, weight=weight, bias=bias)
     y = _product(_rows(x), weight.T)
     if bias is not None:
         y += bias
@@ -179,7 +179,7 @@ def embedding(indices, weight):
 
     TypeError for indices that are not integers, IndexError for those outside 0 … words − 1.
     """
-    indices = np.asarray(indices)
+    indices = np.array(indices)  # a copy, which nobody can change before the way back
     if indices.dtype.kind not in "iu":
         raise TypeError(f"embedding: indices must be integers, but they are {indices.dtype}")
     if indices.size and (indices.min() < 0 or indices.max() >= np.shape(weight)[0]):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinymm import kernels
 from tinymm.functional.activations import log_softmax
-from tinymm.functional.checks import operand, same_dtype
+from tinymm.functional.checks import constant, operand, same_dtype
 from tinymm.tape import operation, plain_operation
 
 IGNORED = -100  # the target of a sample that does not count, as in PyTorch
@@ -64,10 +64,17 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
         )
     losses = _softmax_cross_entropy(logits, targets.astype(np.int64, copy=False))
     weights = None
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, but it is a share between 0 and 1")
     if weight is not None:
+        constant("cross_entropy", weight=weight)
         weight = np.asarray(weight, dtype=losses.dtype)
         if weight.shape != (classes,):
             raise ValueError(f"cross_entropy: weight {weight.shape} must have one number per class: ({classes},)")
+        if not (weight >= 0).all():
+            raise ValueError(
+                f"cross_entropy: the smallest weight is {weight.min()}, but no class can count less than 0"
+            )
         weights = weight[targets]
         losses = losses * weights
     if label_smoothing:
@@ -89,6 +96,7 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
     `reduction`: "mean", "sum" or "none".
     """
     logits, targets = operand(logits), operand(targets)
+    same_dtype("binary_cross_entropy_with_logits", logits=logits)
     if np.shape(logits) != targets.shape:
         raise ValueError(
             f"binary_cross_entropy_with_logits: shapes differ, logits {np.shape(logits)} and targets {targets.shape}: "

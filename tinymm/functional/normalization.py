@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinymm.functional.checks import constant
 from tinymm.tape import operation, plain_operation
 
 
@@ -50,6 +51,7 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
     """
     if np.ndim(x) < 2 or np.shape(x)[1] != len(running_mean):
         raise ValueError(f"batch_norm: x is {np.shape(x)}, but axis 1 must have the {len(running_mean)} channels")
+    constant("batch_norm", running_mean=running_mean, running_var=running_var)
     axes = (0, *range(2, np.ndim(x)))
     channel = (1, -1) + (1,) * (np.ndim(x) - 2)
     if training:

@@ -14,7 +14,8 @@ from tinymm.functional.activations import sigmoid, tanh
 from tinymm.functional.checks import same_dtype
 from tinymm.functional.linear import linear
 from tinymm.functional.shape import stack
-from tinymm.tape import Variable, is_recording, operation, plain_operation
+from tinymm.recording import is_recording
+from tinymm.tape import Variable, operation, plain_operation
 
 
 @operation(outputs=2, saves=True, composed="functional.rnn(..., fused=False)")
@@ -133,7 +134,8 @@ def _step_by_step(cell, x, states, lengths):
             outputs.append(np.where(alive, states[0], 0))
     if not outputs:
         none = np.zeros((x.shape[0], 0, states[0].shape[1]), x.dtype)
-        return (Variable.Result(none) if isinstance(x, Variable) else none), states
+        tensor = Variable.Result if isinstance(x, Variable) else np.asarray
+        return tensor(none), tuple(s if isinstance(s, Variable) else tensor(s) for s in states)
     return stack(outputs, axis=1), states
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinymm.functional.shape import flip
 from tinymm.tape import operation, plain_operation
@@ -19,9 +20,7 @@ def _spread(g, shape, axis, keepdims):
 
 def _count(shape, axis):
     """How many elements each reduction joins."""
-    if axis is None:
-        return math.prod(shape)
-    return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return math.prod(shape if axis is None else (shape[a] for a in normalize_axis_tuple(axis, len(shape))))
 
 
 @operation(np.sum)
@@ -44,7 +43,9 @@ mean.gradient(x=lambda g, x_shape, axis, keepdims: _spread(g / _count(x_shape, a
 
 @operation(np.var)
 def var(x, axis=None, ddof=0, keepdims=False):
-    """y = Σ (xᵢ − x̄)² / (n − ddof); ddof=1 is the unbiased estimate."""
+    """y = Σ (xᵢ − x̄)² / (n − ddof); ddof=1 is the unbiased estimate. ValueError unless n is above ddof."""
+    if _count(x.shape, axis) <= ddof:
+        raise ValueError(f"var: needs more than {ddof} values for ddof={ddof}, but x is {x.shape} with axis {axis}")
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
@@ -93,7 +94,7 @@ def prod(x, axis=None, keepdims=False):
 def _prod_of_others(g, y, x, x_shape, axis, keepdims):
     """∂y/∂xᵢ = Π_{j≠i} xⱼ: y / xᵢ, or where a zero forbids that, the products themselves at n² cost."""
     g = _spread(g, x_shape, axis, keepdims)
-    if not np.any(x == 0):
+    if np.all(np.isfinite(y)) and np.all(y != 0):
         return g * _spread(y, x_shape, axis, keepdims) / x
     axes = tuple(range(len(x_shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = tuple(range(len(x_shape) - len(axes), len(x_shape)))
@@ -125,6 +126,7 @@ def cumsum(x, axis=None):
 @operation()
 def logsumexp(x, axis=None, keepdims=False):
     """y = ln Σ exp(xᵢ), computed as m + ln Σ exp(xᵢ − m) with m = max xᵢ, so that nothing overflows."""
+    x = np.asarray(x, np.result_type(x, np.float32))  # integers too
     m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, 0).astype(m.dtype)
     with np.errstate(divide="ignore"):  # the sum of nothing, or of exp(−∞) alone, is 0

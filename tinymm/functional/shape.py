@@ -9,6 +9,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from tinymm.functional.checks import operand
 from tinymm.tape import operation, plain_operation
@@ -150,14 +151,15 @@ def stack(arrays, axis=0):
 def split(x, indices_or_sections, axis=0):
     """A list of pieces: so many equal ones (ValueError if they cannot be equal), or cut before each given index."""
     x = operand(x)
+    axis = normalize_axis_index(axis, x.ndim, "split")
     length = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or length % indices_or_sections:
             raise ValueError(f"split: {length} elements cannot be cut into {indices_or_sections} equal pieces")
-        cuts = list(range(0, length + 1, length // indices_or_sections))
+        cuts = [length // indices_or_sections * i for i in range(indices_or_sections + 1)]
     else:
         cuts = [0, *indices_or_sections, length]
-    before = (slice(None),) * (axis % np.ndim(x))
+    before = (slice(None),) * axis
     return [x[(*before, slice(start, stop))] for start, stop in itertools.pairwise(cuts)]
 
 
@@ -209,4 +211,4 @@ def take(x, indices, axis=None):
     indices = np.asarray(indices)
     if axis is None:
         return np.ravel(x)[indices]
-    return x[(*(slice(None),) * (axis % np.ndim(x)), indices)]
+    return x[(*(slice(None),) * normalize_axis_index(axis, np.ndim(x), "take"), indices)]

@@ -33,6 +33,7 @@ class MMBigModel(Module):
         self.conv2 = ConvReLUPool(32, 64, 3)
         self.features = Linear(64 * 5 * 5, 128)
         self.lstm = LSTM(1, 128)
+        self.lstm.bias.data[128:256] = 1  # the forget gate begins open: Jozefowicz, Zaremba & Sutskever 2015
         self.hidden = Linear(128, 128)
         self.classifier = Linear(128, classes)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinymm.display import CELL, SOFT, TABLE
 from tinymm.nn.module import Module, Parameter, watch
-from tinymm.tape import no_grad
+from tinymm.recording import no_grad
 from tinymm.tensor import Tensor
 
 

@@ -107,6 +107,11 @@ class _Convolution(Module):
                 f"{groups} groups"
             )
         size = (kernel_size,) * self.axes if isinstance(kernel_size, int) else tuple(kernel_size)
+        if min(*size, in_channels, out_channels) < 1 or len(size) != self.axes:
+            raise ValueError(
+                f"{type(self).__name__}: {in_channels} and {out_channels} channels, kernel_size {kernel_size}: all must be "
+                f"at least 1, and the kernel has {self.axes} sizes"
+            )
         shape = (out_channels, in_channels // groups, *size)
         self.weight = Parameter(initializers.fan_in_uniform(shape))
         self.bias = Parameter(_bias(out_channels, math.prod(shape[1:]))) if bias else None

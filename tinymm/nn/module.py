@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,24 +21,41 @@ class Parameter(Tensor):
         super().__init__(tensor(data).data, requires_grad)  # a copy: it will be changed in place
 
 
-_watching: list[Callable[[Module, tuple, Any], None]] = []
+class _Watching(threading.local):
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[Module, tuple, Any], None]] = []
+
+
+_watching = _Watching()  # each thread watches its own calls
 
 
 @contextlib.contextmanager
 def watch(callback: Callable[[Module, tuple, Any], None]) -> Iterator[None]:
     """Inside this context, `callback(module, inputs, output)` is called after every module's forward pass."""
-    _watching.append(callback)
+    _watching.callbacks.append(callback)
     try:
         yield
     finally:
-        _watching.remove(callback)
+        _watching.callbacks.remove(callback)
+
+
+def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """(name, value), and for lists, tuples and dicts what is inside: name.0, name.key, …"""
+    if isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from _entries(f"{name}.{i}", inner)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _entries(f"{name}.{key}", inner)
+    else:
+        yield name, value
 
 
 class Module:
     """A part of a model: parameters, buffers, other modules, and a `forward` that uses them.
 
-    Assign parameters (`Parameter`), buffers (NumPy arrays) and modules (alone or in lists) to attributes; they are
-    found there. `training` says whether layers such as dropout are active; `train()` and `eval()` set it.
+    Assign parameters (`Parameter`), buffers (NumPy arrays) and modules to attributes, alone or in lists, tuples and
+    dicts; they are found there. `training` says whether layers such as dropout are active; `train()` and `eval()` set it.
     """
 
     training = True
@@ -48,29 +66,31 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         output = self.forward(*inputs, **options)
-        for callback in _watching:
+        for callback in _watching.callbacks:
             callback(self, inputs, output)
         return output
 
     # --- what it consists of ------------------------------------------------------------------------------
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) for each module directly inside; those in a list are called name.0, name.1, …"""
+    def entries(self) -> Iterator[tuple[str, Any]]:
+        """(name, value) for all that is assigned to this module, inside lists and dicts too: name.0, name.key, …"""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                yield from ((f"{name}.{i}", v) for i, v in enumerate(value) if isinstance(v, Module))
+            yield from _entries(name, value)
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(name, module) for this module, called `prefix`, and all inside it."""
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) for each module directly inside."""
+        return ((name, value) for name, value in self.entries() if isinstance(value, Module))
+
+    def named_modules(self, prefix: str = "", around: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
+        """(name, module) for this module, called `prefix`, and all inside it; `around` are those it lies in."""
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            if child is not self and child not in around:  # a module may know the one it is part of
+                yield from child.named_modules(f"{prefix}.{name}" if prefix else name, (*around, self))
 
     def _named(self, kind: type) -> Iterator[tuple[str, Any]]:
         for prefix, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in module.entries():
                 if isinstance(value, kind):
                     yield (f"{prefix}.{name}" if prefix else name), value
 
@@ -98,12 +118,12 @@ class Module:
 
     def astype(self, dtype: Any) -> Module:
         """Turn all parameters and buffers into float32 or float64; returns itself. Make the optimiser afterwards."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.grad = None
         for _, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, Parameter):
-                    value.data = value.data.astype(dtype)
-                    value.grad = None
-                elif isinstance(value, np.ndarray):
+                if isinstance(value, np.ndarray) and value.dtype.kind == "f":
                     setattr(module, name, value.astype(dtype))
         return self
 
@@ -130,17 +150,18 @@ class Module:
             raise KeyError(f"load_state_dict: the state lacks {', '.join(sorted(missing))}: is it of another model?")
         if unknown := state.keys() - own.keys():
             raise KeyError(f"load_state_dict: this model has no {', '.join(sorted(unknown))}: is it of another model?")
+        values = {}
         for name, value in own.items():
-            if value.shape != np.shape(state[name]):
+            values[name] = np.asarray(state[name])
+            if values[name].shape != value.shape or values[name].dtype.kind not in "fiub":
                 raise ValueError(
-                    f"load_state_dict: {name} is {value.shape} here, but {np.shape(state[name])} in the state"
+                    f"load_state_dict: {name} is {value.dtype} {value.shape} here, but {values[name].dtype} "
+                    f"{values[name].shape} in the state"
                 )
         for name, value in own.items():
+            np.copyto(value.data if isinstance(value, Tensor) else value, values[name], casting="unsafe")
             if isinstance(value, Tensor):
-                value.data[...] = np.asarray(state[name])
                 value.mark_changed()
-            else:
-                value[...] = np.asarray(state[name])
 
     # --- showing itself -----------------------------------------------------------------------------------
 
@@ -174,7 +195,7 @@ class Sequential(Module):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
                 raise TypeError(
-                    f"Sequential: layer {i} is a {type(layer).__name__}, no module: pass Sequential(a, b), not a list"
+                    f"Sequential: layer {i} is {layer!r:.60}, no module: pass modules, e.g. Sequential(Linear(4, 2), ReLU())"
                 )
         self.layers = list(layers)
 
@@ -183,9 +204,9 @@ class Sequential(Module):
             x = layer(x)
         return x
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(number, layer)"""
-        return ((str(i), layer) for i, layer in enumerate(self.layers))
+    def entries(self) -> Iterator[tuple[str, Any]]:
+        """The layers are called by their numbers alone."""
+        return ((name.removeprefix("layers."), value) for name, value in super().entries())
 
     def __len__(self) -> int:
         return len(self.layers)

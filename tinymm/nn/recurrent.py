@@ -57,6 +57,8 @@ class LSTM(_Recurrent):
     bias: Parameter
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if state is not None and not (isinstance(state, tuple | list) and len(state) == 2):
+            raise TypeError(f"LSTM: the state is a {type(state).__name__}, but it must be a pair (h0, c0)")
         h0, c0 = (None, None) if state is None else state
         return F.lstm(x, self.weight_ih, self.weight_hh, self.bias, h0, c0, lengths)
 
