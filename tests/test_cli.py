@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,6 +119,22 @@ def test_own_folder_of_images(tmp_path, capsys):
     assert set(numbers["cross_validation"]) >= {"wide", "tall"}
 
 
+def test_problems_in_a_folder_name_the_files_and_the_option(tmp_path, capsys):
+    from PIL import Image
+
+    for name in ("up", "down"):
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / name / f"{name}{i}.png")
+    assert main(["train", "--data", str(tmp_path), *QUICK, "--output", str(tmp_path / "runs")]) == 2
+    assert "conflicting labels (down/down0.png, down/down1.png" in capsys.readouterr().err
+    Image.fromarray(np.eye(28, dtype=np.uint8)[::-1] * 255).save(tmp_path / "up" / "up0.png")
+    Image.fromarray(np.tri(28, dtype=np.uint8) * 255).save(tmp_path / "up" / "up1.png")
+    assert main(["train", "--data", str(tmp_path), *QUICK, "--output", str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert "1 duplicate (down/down1.png)" in error and "leave them out with --on-problem drop" in error
+
+
 def test_equal_seeds_give_equal_runs(tmp_path):
     results = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -130,11 +147,12 @@ def test_equal_seeds_give_equal_runs(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--folds", "1"], "folds is 1"),
+        *((["--name", name], f"--name '{name}' is not the name") for name in ("", ".", "..", ".a", "a/b", "../a")),
+        (["--folds", "1"], "--folds is 1"),
         (["--folds", "-3"], "folds is -3"),
         (["--folds", "2000"], "2000 folds are more than the 1797 samples"),
         (["--epochs", "0"], "epochs is 0"),
-        (["--batch-size", "0"], "batch_size is 0"),
+        (["--batch-size", "0"], "--batch-size is 0"),
         (["--lr", "-1"], "lr is -1.0"),
         (["--lr", "nan"], "lr is nan"),
         (["--seed", "-1"], "seed is -1"),
@@ -157,7 +175,8 @@ def bad_data():
         (x.transpose(0, 2, 3, 1), y),
         "channels come second, try images.transpose(0, 3, 1, 2)",
     )
-    yield "no channel axis", (x[:, 0], y), "need 4 axes"
+    yield "no image axes", (x.reshape(40, 64), y), "need 4 axes"
+    yield "floats not scaled", (x * 255, y), "try images.astype(np.float32) / 255"
     yield "integers not scaled", ((x * 255).astype(np.uint8), y), "scale them first"
     yield "labels outside", (x, np.where(y == 3, 9, y)), "run from 0 to 9, but there are 4"
     yield "negative labels", (x, y - 1), "run from -1 to 2"
@@ -210,10 +229,51 @@ def test_predict_refuses_what_it_cannot_read(run, tmp_path, capsys):
         ([str(tmp_path / "none.npz"), str(text)], "there is no file"),
         ([str(text), str(text)], "no tinymm checkpoint"),
         ([str(run), str(text), "--top", "0"], "--top is 0"),
+        ([str(run.parent), str(text)], f"did you mean {run}?"),
     ):
         assert main(["predict", *arguments]) == 2
         error = capsys.readouterr().err
-        assert words in error and error.count("\n") == 1
+        assert words in error and error.count("\n") == 1 and "pickle" not in error
+
+
+def test_predict_says_what_it_can_of_many_images(run, tmp_path, capsys):
+    from PIL import Image
+
+    paths = []
+    for folder in ("a", "b", "blank"):
+        (tmp_path / folder).mkdir()
+        paths.append(str(tmp_path / folder / "digit.png"))
+        page = np.full((40, 40), 255, np.uint8)
+        page[5:35, 18:22] = 0 if folder != "blank" else 255
+        Image.fromarray(page).save(paths[-1])
+    assert main(["predict", str(run), *paths, "missing.png"]) == 2
+    out, error = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == paths[:2]
+    assert f"there is no ink on {paths[2]}" in error and "missing.png" in error and error.count("\n") == 2
+    assert main(["predict", str(run), paths[2], paths[0], "--json"]) == 2
+    assert [row["image"] for row in json.loads(capsys.readouterr().out)] == paths[:1]
+
+
+def test_help_tells_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"[0-9]+ for mmbigmodel, [0-9]+ for cnn", shown) and "(default: 0)" in shown
+    assert "None" not in shown and "(N, C, H, W) floats from 0 to 1" in shown
+
+
+def test_a_terminal_without_the_letters(tmp_path):
+    command = [sys.executable, "-m", "tinymm", "train", *QUICK, "--output", str(tmp_path), "--name", "plain"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, timeout=120)
+    assert done.returncode == 0 and b" ? " in done.stdout, done.stderr
+
+
+def test_an_output_that_is_a_file(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for output in (tmp_path / "file", tmp_path / "file" / "runs"):
+        assert main(["train", *QUICK, "--output", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert f"--output {output} cannot be made a folder" in error and error.count("\n") == 1
 
 
 def test_unknown_options_and_commands_exit_with_2(capsys):
@@ -252,7 +312,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path):
     seen = ""
     while "3/100000:" not in seen:  # training is under way
         seen += process.stderr.read(1)
-        assert process.poll() is None, seen
+        assert process.poll() is None and len(seen) < 100_000, seen
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

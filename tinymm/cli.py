@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         command = f"tinymm {options.command}"
         return options.run(options)
     except KeyboardInterrupt as interrupt:
-        print(f"\ninterrupted: {interrupt or 'nothing was written'}", file=sys.stderr)
+        print(f"\ninterrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, ArithmeticError) as error:
         print(f"{command}: {_as_typed(str(error))}", file=sys.stderr)
@@ -59,7 +59,8 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
     """Help with the defaults, where there are any."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        shown = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if shown else action.help
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,7 +119,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--epochs", type=int, help=f"passes over the data; by default {epochs}")
     add("--batch-size", type=int, default=usual.batch_size, help="images per step")
     add("--folds", type=int, default=usual.folds, help="folds of the cross-validation; 0 leaves it out")
-    augment = "shift, turn, zoom and shear the training images a little; by default for cnn only"
+    augmented = " and ".join(model for model in MODELS if Recipe(model=model).complete().augment)
+    augment = f"shift, turn, zoom and shear the training images a little; by default for {augmented} only"
     add("--augment", action=argparse.BooleanOptionalAction, help=augment)
     add(
         "--max-grad-norm",

@@ -311,7 +311,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """η = η₀ · γ^⌊t / step_size⌋"""
+    """η = η₀ · γ^⌊t / step_size⌋. ValueError for a step_size below 1. Source: He et al. 2016, section 3.4 (γ = 0.1)."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
         if step_size < 1:
@@ -320,7 +320,7 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """η = η₀ · γᵗ"""
+    """η = η₀ · γᵗ, the continuous form of `StepLR`."""
 
     def __init__(self, optimizer: Optimizer, gamma: float):
         super().__init__(optimizer, lambda t: gamma**t)

@@ -53,7 +53,7 @@ def test_shear_leans_the_top_to_the_right():
     np.testing.assert_allclose(affine(x, shear=45)[0, 0], np.eye(5)[::-1], atol=1e-12)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)  # the first example imports SciPy
 @given(st.integers(0, 1000))
 def test_affine_equals_scipy(seed):
     ndimage = pytest.importorskip("scipy.ndimage")

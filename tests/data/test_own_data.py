@@ -66,12 +66,12 @@ def test_a_wrong_npz_file(tmp_path, change, words):
 def test_files_that_are_no_npz(tmp_path):
     x, y = arrays()
     np.save(tmp_path / "x.npy", x)
-    with pytest.raises(ValueError, match="holds a single array.*np.savez"):
+    with pytest.raises(ValueError, match=r"holds a single array.*np\.savez"):
         open_dataset(tmp_path / "x.npy")
     whole = saved(tmp_path, x=x, y=y).read_bytes()
     for content in (whole[:400], b"", b"text"):
         (tmp_path / "damaged.npz").write_bytes(content)
-        with pytest.raises(ValueError, match="is damaged or no .npz file") as error:
+        with pytest.raises(ValueError, match=r"is damaged or no \.npz file") as error:
             open_dataset(tmp_path / "damaged.npz")
         assert "pickle" not in str(error.value)
 

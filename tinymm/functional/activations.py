@@ -30,7 +30,7 @@ leaky_relu.gradient(x=lambda g, x, slope: np.where(x > 0, g, slope * g))
 
 @operation(np.tanh)
 def tanh(x):
-    """y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"""
+    """y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), elementwise. Source: Goodfellow, Bengio & Courville (2016), section 6.3.2."""
     return np.tanh(x)
 
 
@@ -39,7 +39,10 @@ tanh.gradient(x=lambda g, y: g * (1 - y * y))
 
 @operation()
 def sigmoid(x):
-    """y = 1 / (1 + e⁻ˣ), for negative x as eˣ / (eˣ + 1), so that nothing overflows and small values stay exact."""
+    """y = 1 / (1 + e⁻ˣ), elementwise; for negative x as eˣ / (eˣ + 1): nothing overflows and small values stay exact.
+
+    Source: Goodfellow, Bengio & Courville (2016), equation 3.30.
+    """
     e = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -58,7 +61,10 @@ logaddexp.gradient(a=lambda g, y, a: g * np.exp(a - y), b=lambda g, y, b: g * np
 
 @operation()
 def softmax(x, axis=-1):
-    """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along `axis`; the largest x is subtracted first, so that nothing overflows."""
+    """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) along `axis`; the largest x is subtracted first, so that nothing overflows.
+
+    The shape stays. Source: Bridle 1990; Goodfellow, Bengio & Courville (2016), section 4.1.
+    """
     e = np.exp(_shifted(x, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 

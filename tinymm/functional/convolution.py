@@ -120,7 +120,7 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n, o, i] = b[o] + Σ_{c, u} w[o, c, u] · x[n, c, i·s + u·d − p]
 
     x (N, C, L), weight (O, C/groups, k), bias (O,) or None; the options are integers as in `conv2d`. Returns
-    (N, O, (L + 2p − d(k − 1) − 1) // s + 1).
+    (N, O, (L + 2p − d(k − 1) − 1) // s + 1). ValueError where shapes or options do not fit. Source: Waibel et al. 1989.
     """
     x, weight = operand(x), operand(weight)
     for name, value, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):

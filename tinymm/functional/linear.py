@@ -41,7 +41,10 @@ _matmul.gradient(
 
 @plain_operation(np.matmul)
 def matmul(a, b):
-    """The matrix product a @ b; a vector counts as a row on the left and as a column on the right."""
+    """y[…, i, j] = Σₖ a[…, i, k] b[…, k, j]: a (…, M, K) and b (…, K, N) give (…, M, N), leading axes broadcast.
+
+    A vector counts as a row on the left and as a column on the right. ValueError where shapes do not fit.
+    """
     a, b = operand(a), operand(b)
     if not a.ndim or not b.ndim:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape}: a number is no matrix: multiply with * instead")
@@ -54,7 +57,7 @@ def matmul(a, b):
 
 @plain_operation(np.dot)
 def dot(a, b):
-    """Inner product of vectors, matrix product of matrices; a number multiplies."""
+    """Inner product of vectors (K,), matrix product of matrices; a number multiplies. ValueError for b of 3 axes or more."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     if np.ndim(b) > 2:
@@ -64,7 +67,7 @@ def dot(a, b):
 
 @plain_operation(np.outer)
 def outer(a, b):
-    """y[i, j] = aᵢ bⱼ"""
+    """y[i, j] = aᵢ bⱼ, for a of M and b of N elements: (M, N)."""
     return np.ravel(a)[:, None] * np.ravel(b)[None, :]
 
 
@@ -143,6 +146,7 @@ def einsum(subscripts, *operands):
 
     The arrow may be left out and "..." stands for leading axes, as in `np.einsum`. ValueError where letters and
     shapes do not fit.
+    Source: Einstein 1916.
     """
     if not isinstance(subscripts, str):
         raise TypeError('einsum: begin with the subscripts as a string, e.g. "ij,jk->ik"')
@@ -177,7 +181,7 @@ _embedding.gradient(weight=lambda g, indices, weight_shape: scatter(g, indices, 
 def embedding(indices, weight):
     """A row of `weight` (words, size) for each integer of `indices` (...): returns (..., size).
 
-    TypeError for indices that are not integers, IndexError for those outside 0 … words − 1.
+    TypeError for indices that are not integers, IndexError for those outside 0 … words − 1. Source: Bengio et al. 2003.
     """
     indices = np.array(indices)  # a copy, which nobody can change before the way back
     if indices.dtype.kind not in "iu":

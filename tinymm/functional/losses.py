@@ -93,7 +93,8 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
     """L = −[w t ln σ(z) + (1 − t) ln(1 − σ(z))], computed as (1 − t) z + (1 + (w − 1) t) ln(1 + e⁻ᶻ).
 
     logits z and targets t of one shape, t between 0 and 1; pos_weight w counts the positive class differently.
-    `reduction`: "mean", "sum" or "none".
+    `reduction`: "mean", "sum" or "none". ValueError for other shapes or targets, TypeError for logits that are no floats.
+    Source: Goodfellow, Bengio & Courville (2016), section 6.2.2.2.
     """
     logits, targets = operand(logits), operand(targets)
     same_dtype("binary_cross_entropy_with_logits", logits=logits)
@@ -117,7 +118,10 @@ def binary_cross_entropy_with_logits(logits, targets, pos_weight=None, reduction
 
 @plain_operation()
 def mse_loss(predictions, targets, reduction="mean"):
-    """L = (y − t)², averaged over all elements. predictions and targets of one shape."""
+    """L = (y − t)², averaged over all elements, or by `reduction`: "mean", "sum" or "none".
+
+    predictions and targets of one shape, else ValueError. Source: Goodfellow, Bengio & Courville (2016), section 5.1.4.
+    """
     predictions, targets = operand(predictions), operand(targets)
     if np.shape(predictions) != np.shape(targets):
         raise ValueError(

@@ -10,7 +10,7 @@ from tinymm.tape import operation, plain_operation
 
 @operation()
 def normalize(x, axis=-1, eps=1e-5):
-    """y = (x − mean(x)) / √(var(x) + ε) over `axis` (an integer or a tuple)."""
+    """y = (x − mean(x)) / √(var(x) + ε) over `axis` (an integer or a tuple), var with 1/n. The shape stays."""
     centred = x - np.mean(x, axis=axis, keepdims=True)
     return centred / np.sqrt(np.mean(centred * centred, axis=axis, keepdims=True) + eps)
 
@@ -28,7 +28,7 @@ normalize.gradient(x=_normalize_gradient)
 def layer_norm(x, weight=None, bias=None, eps=1e-5):
     """y = w · (x − mean) / √(var + ε) + b over the trailing axes that `weight` has (the last one without it).
 
-    x (..., *weight.shape), weight and bias of one shape or None. Source: Ba, Kiros & Hinton 2016.
+    x (..., *weight.shape), weight and bias of one shape or None, else ValueError. Source: Ba, Kiros & Hinton 2016.
     """
     shape = np.shape(weight) if weight is not None else np.shape(x)[-1:]
     if np.shape(x)[np.ndim(x) - len(shape) :] != shape:
@@ -47,7 +47,7 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
 
     While training, mean and var are the batch's own (var with 1/n) and move the arrays `running_mean` and
     `running_var` (C,) in place by `momentum` (var with 1/(n−1)); else the running ones are used. Needs more than
-    one value per channel to train. Source: Ioffe & Szegedy 2015.
+    one value per channel to train. ValueError for other shapes. Source: Ioffe & Szegedy 2015.
     """
     if np.ndim(x) < 2 or np.shape(x)[1] != len(running_mean):
         raise ValueError(f"batch_norm: x is {np.shape(x)}, but axis 1 must have the {len(running_mean)} channels")

@@ -58,7 +58,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
 
     x (N, C, H, W); `kernel_size`, `stride` (the window's size if None) and `padding` (at most half the window; never
     chosen) are one integer or (rows, columns). Returns (N, C, (H + 2p − k) // s + 1, the same for W). Of equal pixels
-    the first takes the gradient; NaN wins. ValueError where the window does not fit.
+    the first takes the gradient; NaN wins. ValueError where the window does not fit. Source: Goodfellow, Bengio &
+    Courville (2016), section 9.3.
     """
     x = operand(x)
     return _max_pool2d(x, *_window("max_pool2d", x, kernel_size, stride, padding))
@@ -68,7 +69,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
 def avg_pool2d(x, kernel_size, stride=None, padding=0):
     """y[n, c, i, j] = the mean of x[n, c] over the window whose corner is at (i·s − p, j·s − p).
 
-    Shapes and options as in `max_pool2d`; padding counts as zeros.
+    Shapes, options and errors as in `max_pool2d`; padding counts as zeros. Source: LeCun et al. 1998 (subsampling).
     """
     x = operand(x)
     return _avg_pool2d(x, *_window("avg_pool2d", x, kernel_size, stride, padding))

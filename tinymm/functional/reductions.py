@@ -125,7 +125,10 @@ def cumsum(x, axis=None):
 
 @operation()
 def logsumexp(x, axis=None, keepdims=False):
-    """y = ln Σ exp(xᵢ), computed as m + ln Σ exp(xᵢ − m) with m = max xᵢ, so that nothing overflows."""
+    """y = ln Σ exp(xᵢ), computed as m + ln Σ exp(xᵢ − m) with m = max xᵢ, so that nothing overflows.
+
+    The derivative is NaN where all xᵢ are −∞. Source: Goodfellow, Bengio & Courville (2016), section 4.1.
+    """
     x = np.asarray(x, np.result_type(x, np.float32))  # integers too
     m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, 0).astype(m.dtype)

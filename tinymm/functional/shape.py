@@ -135,7 +135,7 @@ def _(g, axis, arrays_shape):
 
 @plain_operation(np.concatenate)
 def concatenate(arrays, axis=0):
-    """The arrays one after the other along `axis`; flattened first if axis is None."""
+    """The arrays one after the other along `axis`; flattened first if axis is None. Their other axes must be equal."""
     if axis is None:
         return _concatenate(0, *(np.ravel(a) for a in arrays))
     return _concatenate(axis, *arrays)
@@ -143,7 +143,7 @@ def concatenate(arrays, axis=0):
 
 @plain_operation(np.stack)
 def stack(arrays, axis=0):
-    """The arrays side by side along a new axis."""
+    """Arrays of one shape side by side along a new axis: k arrays (M, N) give (k, M, N) with axis 0."""
     return _concatenate(axis, *(np.expand_dims(a, axis) for a in arrays))
 
 
@@ -207,7 +207,7 @@ getitem.gradient(x=lambda g, index, x_shape: scatter(g, index, x_shape))
 
 @plain_operation(np.take)
 def take(x, indices, axis=None):
-    """The elements (or sub-arrays along `axis`) at integer `indices`."""
+    """The elements (or sub-arrays along `axis`) at integer `indices`, whose shape takes the place of that axis."""
     indices = np.asarray(indices)
     if axis is None:
         return np.ravel(x)[indices]
