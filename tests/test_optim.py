@@ -288,11 +288,15 @@ def test_shapes_that_do_not_fit_are_refused():
     p = nn.Parameter(np.ones((2, 3)))
     adam = optim.Adam([p])
     p.grad = tm.Tensor(np.ones(2))
-    with pytest.raises(ValueError, match=r"Adam: parameter 0 is float64 \(2, 3\), but its gradient is float64 \(2,\): set"):
+    with pytest.raises(
+        ValueError, match=r"Adam: parameter 0 is float64 \(2, 3\), but its gradient is float64 \(2,\): set"
+    ):
         adam.step()
     p.data = np.ones(200)
     p.grad = tm.Tensor(np.ones(200))
-    with pytest.raises(ValueError, match=r"Adam: a parameter is \(200,\), but its m is \(2, 3\): make a new"):
+    with pytest.raises(
+        ValueError, match=r"Adam: parameter 0 is float64 \(200,\), but its m is float64 \(2, 3\): make a new"
+    ):
         adam.step()
     np.testing.assert_array_equal(p.data, 1)
 

@@ -154,6 +154,7 @@ def test_binary_logistic_regression_and_regression_train_too():
     assert history["train_loss"][-1] < history["train_loss"][0]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_gradient_that_is_not_finite_stops_before_it_does_harm():
     model = nn.Linear(2, 2)
     before = model.state_dict()

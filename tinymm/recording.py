@@ -21,8 +21,9 @@ class no_grad:
     """Inside this context (or decorated function) nothing is recorded and no result wants a gradient.
 
     >>> import tinymm as tm
+    >>> import numpy as np
     >>> w = tm.Tensor(np.ones(2), requires_grad=True)
-    >>> with no_grad():
+    >>> with tm.no_grad():
     ...     y = w * 2
     >>> y.requires_grad
     False

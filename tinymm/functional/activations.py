@@ -30,7 +30,10 @@ leaky_relu.gradient(x=lambda g, x, slope: np.where(x > 0, g, slope * g))
 
 @operation(np.tanh)
 def tanh(x):
-    """y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), elementwise. Source: Goodfellow, Bengio & Courville (2016), section 6.3.2."""
+    """y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)
+
+    Elementwise. Source: Goodfellow, Bengio & Courville (2016), section 6.3.2.
+    """
     return np.tanh(x)
 
 
@@ -39,9 +42,9 @@ tanh.gradient(x=lambda g, y: g * (1 - y * y))
 
 @operation()
 def sigmoid(x):
-    """y = 1 / (1 + e⁻ˣ), elementwise; for negative x as eˣ / (eˣ + 1): nothing overflows and small values stay exact.
+    """y = 1 / (1 + e⁻ˣ)
 
-    Source: Goodfellow, Bengio & Courville (2016), equation 3.30.
+    Elementwise; for negative x as eˣ / (eˣ + 1), so that nothing overflows and small values stay exact. Source: Goodfellow, Bengio & Courville (2016), equation 3.30.
     """
     e = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, e) / (1 + e)
