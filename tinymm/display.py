@@ -6,12 +6,9 @@ The HTML needs nothing from outside and takes its colours from the page around i
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from tinymm.tensor import Tensor
 
 SHOWN = 3  # rows or columns at either end of a long table
 
@@ -21,8 +18,8 @@ CELL = f"{LINE}; padding: .15em .55em; text-align: right; background: none; colo
 SOFT = "opacity: .7"
 
 
-def tensor_html(t: Tensor) -> str:
-    """What a notebook shows of a Tensor: shape, dtype, what made it, its first and last values, min, mean and max."""
+def tensor_html(t: Any) -> str:
+    """What a notebook shows of a Tensor t: shape, dtype, what made it, its first and last values, min, mean and max."""
     facts = [f"shape {t.shape}", str(t.dtype)]
     if t._node is not None:
         facts.append(f"made by {t._node.operation.name}")

@@ -44,7 +44,8 @@ tanh.gradient(x=lambda g, y: g * (1 - y * y))
 def sigmoid(x):
     """y = 1 / (1 + e⁻ˣ)
 
-    Elementwise; for negative x as eˣ / (eˣ + 1), so that nothing overflows and small values stay exact. Source: Goodfellow, Bengio & Courville (2016), equation 3.30.
+    Elementwise; for negative x as eˣ / (eˣ + 1), so that nothing overflows and small values stay exact.
+    Source: Goodfellow, Bengio & Courville (2016), equation 3.30.
     """
     e = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, e) / (1 + e)
