@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -81,7 +82,7 @@ def fit(
                         ) from None
                     bar.update()
                     if bar.n % 10 == 0 or len(batches) < 10:
-                        bar.set_postfix_str(f"{epoch}/{epochs}: {_short(_means('train', sums))}")
+                        bar.set_postfix_str(f"{epoch}/{epochs}: {_short(_means('train', sums))}", refresh=False)
                     if interrupts:
                         raise KeyboardInterrupt
                 measured = _means("train", sums)
@@ -89,7 +90,7 @@ def fit(
                     value, accuracy = evaluate(model, *validation, loss)
                     measured |= _means("validation", np.array([value, np.nan if accuracy is None else accuracy, 1]))
                 history.note(**measured)
-                bar.set_postfix_str(f"{epoch}/{epochs}: {_short(measured)}")
+                bar.set_postfix_str(f"{epoch}/{epochs}: {_short(measured)}", refresh=epoch == epochs)
                 if schedule is not None:
                     schedule.step()
     except KeyboardInterrupt:
@@ -164,7 +165,9 @@ def _count_right(outputs: np.ndarray, y: np.ndarray) -> float | None:
 def _bar(title: str | None, steps: int) -> Any:
     from tqdm.auto import tqdm
 
-    return tqdm(total=steps, desc=title, unit="step", disable=title is None, leave=True, dynamic_ncols=True)
+    often = 0.1 if sys.stderr.isatty() else 2.0  # seconds: a log file wants fewer lines than a terminal
+    options: dict[str, Any] = {"unit": "step", "dynamic_ncols": True, "mininterval": often, "maxinterval": often}
+    return tqdm(total=steps, desc=title, disable=title is None, **options)
 
 
 def _first_not_finite(model: Module, x: np.ndarray) -> str:
