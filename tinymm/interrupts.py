@@ -25,3 +25,24 @@ def held_back() -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
     if came:
         usual(*came[0])
+
+
+@contextmanager
+def noted() -> Iterator[list[int]]:
+    """Ctrl-C in the block only adds to the list it gets, so that no step is left half done; a second one interrupts."""
+    came: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield came
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, usual)

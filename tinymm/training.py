@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinymm import functional as F
+from tinymm import interrupts
 from tinymm.data.loading import DataLoader
 from tinymm.nn.module import Module, watch
 from tinymm.optim import Optimizer, Schedule, clip_grad_norm
@@ -69,7 +67,7 @@ def fit(
     history = History()
     bar = _bar(progress, epochs * len(batches))
     try:
-        with _interrupts_noted() as interrupts:
+        with interrupts.noted() as came:
             for epoch in range(1, epochs + 1):
                 model.train()
                 sums = np.zeros(3)  # loss, right predictions (NaN without classes), samples
@@ -83,7 +81,7 @@ def fit(
                     bar.update()
                     if bar.n % 10 == 0 or len(batches) < 10:
                         bar.set_postfix_str(f"{epoch}/{epochs}: {_short(_means('train', sums))}", refresh=False)
-                    if interrupts:
+                    if came:
                         raise KeyboardInterrupt
                 measured = _means("train", sums)
                 if validation is not None:
@@ -122,26 +120,6 @@ def _step(
 def _means(part: str, sums: np.ndarray) -> dict[str, float]:
     means = {f"{part}_loss": sums[0] / sums[2], f"{part}_accuracy": sums[1] / sums[2]}
     return {name: float(mean) for name, mean in means.items() if name.endswith("loss") or not np.isnan(mean)}
-
-
-@contextlib.contextmanager
-def _interrupts_noted() -> Iterator[list[int]]:
-    """Inside, Ctrl-C only adds to the list, so that no step is left half done; a second one interrupts at once."""
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
-        yield noted  # signals reach the main thread alone
-        return
-
-    def note(number: int, frame: Any) -> None:
-        if noted:
-            raise KeyboardInterrupt
-        noted.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _short(means: dict[str, float]) -> str:

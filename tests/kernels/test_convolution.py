@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymm import formulas
-from tinymm.kernels import convolution, threads
+from tinymm.kernels import convolution, pooling, threads
 
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}
 PLAIN = ((1, 1), (0, 0), (1, 1), 1)
@@ -153,8 +153,8 @@ def test_the_pooled_convolution_is_the_three_formulas_in_one(n, channels, filter
     y, codes = convolution.conv_relu_pool(x, weight, bias, (padding, padding))
     large = np.maximum(convolution.conv2d(x, weight, bias, (1, 1), (padding, padding), (1, 1), 1), 0)
     np.testing.assert_array_equal(y, formulas.max_pooling(large, 2))
-    g = np.where(codes < convolution.NONE, rng.standard_normal(y.shape), 0).astype(dtype)
-    spread = convolution.conv_relu_pool_unpool(g, codes, large.shape[2:])
+    g = np.where(codes < pooling.NONE, rng.standard_normal(y.shape), 0).astype(dtype)
+    spread = pooling.unpool_by_codes(g, codes, large.shape[2:])
     assert spread.shape == large.shape
     np.testing.assert_allclose(np.vdot(spread, large), np.vdot(g, y), rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(np.count_nonzero(spread), np.count_nonzero(g))

@@ -86,8 +86,8 @@ def _conv_relu_pool(x, weight, bias, padding):
 def _(g, x, weight, padding, saved, wanted):
     size = tuple(n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], padding, weight.shape[2:], strict=True))
     plain = (1, 1), padding, (1, 1), 1
-    g = np.where(saved < kernels.convolution.NONE, g, 0)
-    spread = kernels.convolution.conv_relu_pool_unpool(g, saved, size)
+    g = np.where(saved < kernels.pooling.NONE, g, 0)
+    spread = kernels.pooling.unpool_by_codes(g, saved, size)
     return (
         kernels.convolution.conv2d_input_gradient(spread, weight, x.shape, *plain) if wanted[0] else None,
         kernels.convolution.conv2d_weight_gradient(x, spread, weight.shape, *plain) if wanted[1] else None,

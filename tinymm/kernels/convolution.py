@@ -21,6 +21,7 @@ import numpy as np
 
 from tinymm.kernels import threads
 from tinymm.kernels.jit import REASSOCIATE, kernel
+from tinymm.kernels.pooling import pool_out
 from tinymm.kernels.tile import (
     FLAT_ROWS,
     ROWS,
@@ -37,7 +38,6 @@ PIXELS = 128  # output pixels and filter taps at a time: what belongs to them st
 DEPTH = 128
 FEW = 8  # rows of an array that are read side by side
 SHARD = 500_000  # multiply-adds worth handing to a thread
-NONE = 4  # the code of a 2 x 2 pool in which nothing is above 0
 
 
 class Layout(NamedTuple):
@@ -94,26 +94,6 @@ def _copy_out(results, pitch, filters, planes, target):
 
 
 @kernel
-def _pool_out(results, pitch, filters, planes, codes):
-    """Write max(0, the largest of each 2 x 2 results) and which of the four it was, NONE if none was above 0."""
-    zero = results.dtype.type(0)
-    for f in range(filters):
-        for i in range(planes.shape[1]):
-            upper, lower = results[f, 2 * i * pitch :], results[f, (2 * i + 1) * pitch :]
-            for j in range(planes.shape[2]):
-                best, code = upper[np.uintp(2 * j)], 0
-                for value, place in (
-                    (upper[np.uintp(2 * j + 1)], 1),
-                    (lower[np.uintp(2 * j)], 2),
-                    (lower[np.uintp(2 * j + 1)], 3),
-                ):
-                    wins = value > best or value != value  # NaN wins
-                    best, code = (value, place) if wins else (best, code)
-                planes[f, i, np.uintp(j)] = zero if best <= zero else best
-                codes[f, i, np.uintp(j)] = NONE if best <= zero else code
-
-
-@kernel
 def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target, codes):
     """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH); pool if there are codes to write.
 
@@ -155,7 +135,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
                 for i in range(block):
                     out[f, np.uintp(q + i)] = tiles[i, f]
         if pool:
-            _pool_out(results, target.columns, some, planes, codes[n, first : first + some])
+            pool_out(results, target.columns, some, planes, codes[n, first : first + some])
         elif not dense:
             _copy_out(results, target.columns, some, planes, target)
 
@@ -185,7 +165,7 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
                         results, q, pitch, True,
                     )  # fmt: skip
                 if codes.size > 0:
-                    _pool_out(results, layout.columns, some, planes, codes[n, first : first + some])
+                    pool_out(results, layout.columns, some, planes, codes[n, first : first + some])
                 else:
                     _copy_out(results, layout.columns, some, planes, target)
 
@@ -284,33 +264,6 @@ def conv_relu_pool(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding:
     offsets = _offsets(layout, channels, kernel, (1, 1))
     _convolve(_plain(x), layout, offsets, (1, 1), weight.reshape(filters, -1), _plain(bias), y, Target(*out), 1, codes)
     return y, codes
-
-
-def conv_relu_pool_unpool(g: np.ndarray, codes: np.ndarray, size: Pair) -> np.ndarray:
-    """The gradient (N, O, *size) of the convolution's output: each g goes to the pixel that its code names."""
-    out = np.empty((*g.shape[:2], *size), g.dtype)
-    planes = (-1, *size)
-    threads.run(
-        _unpool, len(g) * g.shape[1], _plain(g).reshape(-1, *g.shape[2:]), codes.reshape(-1, *g.shape[2:]),
-        out.reshape(planes), grain=max(1, SHARD // 8 // max(size[0] * size[1], 1)),
-    )  # fmt: skip
-    return out
-
-
-@kernel
-def _unpool(start, stop, g, codes, out):
-    zero = g.dtype.type(0)
-    rows, columns = g.shape[1:]
-    for plane in range(start, stop):
-        for i in range(rows):
-            for side in range(2):
-                row = out[plane, 2 * i + side]
-                for j in range(columns):
-                    value, code = g[plane, i, np.uintp(j)], codes[plane, i, np.uintp(j)]
-                    row[np.uintp(2 * j)] = value if code == 2 * side else zero
-                    row[np.uintp(2 * j + 1)] = value if code == 2 * side + 1 else zero
-                row[2 * columns :] = zero
-        out[plane, 2 * rows :] = zero
 
 
 def conv2d_input_gradient(
