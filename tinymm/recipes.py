@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]
 # Each model: how it is made for images of a shape and a number of classes, how many epochs it usually trains, and by
 # how much its learning rate usually differs from the optimiser's.
 MODELS: dict[str, tuple[Callable[[Shape, int], Module], int, float]] = {
-    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 25, 1),
+    "mmbigmodel": (lambda shape, classes: MMBigModel(classes), 20, 1),
     "cnn": (CNN, 20, 1),
     "rnn": (RowRNN, 20, 1),
     "logistic": (
