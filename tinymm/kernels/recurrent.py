@@ -32,6 +32,7 @@ from tinymm.kernels.cells import (
     rnn_cell_backward,
 )
 from tinymm.kernels.jit import REASSOCIATE, kernel
+from tinymm.kernels.memory import aligned, scratch, will_read, will_write
 from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 
 RNN, LSTM, GRU = 0, 1, 2
@@ -156,10 +157,10 @@ def _run_forward(cell, x, weights, h0, c0, lengths, keep):
     if lengths is None:
         lengths = np.full(samples, steps)
     lengths = np.ascontiguousarray(lengths, np.int64)
-    outputs = np.empty((samples, steps, hidden), x.dtype)
+    outputs = aligned((samples, steps, hidden), x.dtype)
     kept = steps if keep else 0
-    gates = np.empty((kept if cell != RNN else 0, samples, width), x.dtype)
-    cells = np.empty((kept if cell == LSTM else 0, samples, hidden), x.dtype)
+    gates = aligned((kept if cell != RNN else 0, samples, width), x.dtype)
+    cells = aligned((kept if cell == LSTM else 0, samples, hidden), x.dtype)
     if cell == GRU:
         panels_h = pack_b(np.concatenate([weight_h, bias_h[:, None]], axis=1).T)
         panels_x = pack_b(np.concatenate([bias_x[:, None], weight_x], axis=1).T)
@@ -212,7 +213,7 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
     z = np.ones((shard, hidden + 1 + features), x.dtype)  # [h 1 x]
     for n in range(shard):
         copy(h[n], z[n, :hidden])
-    gates = np.empty((shard, width), x.dtype)
+    gates = scratch(shard, width, x)
     for t in range(_longest(lengths)):
         if len(kept_gates):
             gates = kept_gates[t, start:stop]
@@ -225,6 +226,10 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
         for n in range(shard):
             if t >= lengths[n]:
                 continue
+            if t + 1 < len(kept_gates):
+                will_write(kept_gates[t + 1, start + n])
+            if t + 1 < len(cells):
+                will_write(cells[t + 1, start + n])
             h_n = z[n, :hidden]
             if cell == RNN:
                 rnn_cell(gates[n], h_n)
@@ -252,12 +257,18 @@ def _backward(
     last = _longest(lengths)
     chunk = max(1, min(CHUNK // shard, last))
     z = np.ones((chunk, shard, hidden + 1 + features), x.dtype)  # [h 1 x] of each step
-    dgates = np.empty((chunk, shard, width), x.dtype)
-    panel = np.zeros((chunk * shard, panels_h.shape[2]), x.dtype)
+    dgates = scratch(chunk * shard, width, x).reshape((chunk, shard, width))
+    panel = scratch(chunk * shard, panels_h.shape[2], x)
     filled = 0
     for t in range(last - 1, -1, -1):
         for n in range(shard):
             row = start + n
+            if t > 1:
+                will_read(outputs[row, t - 2])
+            if t > 0 and cell != RNN:
+                will_read(gates[t - 1, row])
+            if t > 1 and cell == LSTM:
+                will_read(cells[t - 2, row])
             z_n, dgates_n, dh_n = z[filled, n], dgates[filled, n], dh[n]
             h_before = z_n[:hidden]
             if t >= lengths[n]:  # zeros add nothing, and what lies beyond the end may be NaN

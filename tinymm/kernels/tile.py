@@ -24,6 +24,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tinymm.kernels.jit import kernel
+from tinymm.kernels.memory import aligned, scratch
 
 
 def _vector_shape() -> tuple[int, int, int]:
@@ -215,7 +216,7 @@ def pack_panel(b, start, panel):
 def pack_b(b: np.ndarray) -> np.ndarray:
     """The columns of b (K, N) in panels (ceil(N / WIDTH), K, WIDTH), filled up with zeros, for `multiply_packed`."""
     columns = width(b.dtype)
-    panels = np.empty((-(-b.shape[1] // columns), b.shape[0], columns), b.dtype)
+    panels = aligned((-(-b.shape[1] // columns), b.shape[0], columns), b.dtype)
     for p in range(panels.shape[0]):
         pack_panel(b, p * columns, panels[p])
     return panels
@@ -258,7 +259,7 @@ def multiply_panel(a, panel, out, accumulate):
                 accumulate,
             )
         else:
-            edge = np.empty((ROWS, columns), panel.dtype)
+            edge = scratch(ROWS, columns, panel)
             tile_by_strides(a, i * a_row, a_row, a_step, rows, panel, 0, b_step, depth, edge, 0, columns, False)
             for r in range(rows):
                 for j in range(out.shape[1]):

@@ -1,0 +1,66 @@
+"""Where arrays lie in memory, and when they come from there: it changes nothing but time.
+
+Memory moves in lines of 64 bytes. A vector that lies across two of them costs two loads, so what the tile reads again
+and again begins at the beginning of a line. And where the CPU cannot guess what is needed next, it can be told.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from tinymm.kernels.jit import kernel
+
+LINE = 64  # bytes
+READ, WRITE = 0, 1
+LEVEL_2 = 2  # of the caches
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Like np.empty, from the beginning of a line on."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+@kernel
+def scratch(rows, columns, like):
+    """An array (rows, columns) of the dtype of `like`, for use inside kernels, from the beginning of a line on."""
+    memory = np.empty(rows * columns + LINE // like.itemsize, like.dtype)
+    start = -np.int64(memory.ctypes.data) % LINE // like.itemsize
+    return memory[start : start + rows * columns].reshape((rows, columns))
+
+
+def _prefetch(purpose):
+    def prefetch(typing, array, index):
+        def emit(context, builder, signature, arguments):
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+            builder.call(function, [place, number(purpose), number(LEVEL_2), number(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), emit
+
+    return intrinsic(prefetch)
+
+
+_for_reading, _for_writing = _prefetch(READ), _prefetch(WRITE)
+
+
+@kernel
+def will_read(row):
+    """Fetch a row of neighbouring numbers."""
+    for j in range(0, row.size, LINE // row.itemsize):
+        _for_reading(row, j)
+
+
+@kernel
+def will_write(row):
+    """Fetch the place of a row of neighbouring numbers, all of which will be replaced."""
+    for j in range(0, row.size, LINE // row.itemsize):
+        _for_writing(row, j)
