@@ -136,33 +136,3 @@ def test_same_bits_with_any_number_of_threads():
     finally:
         threads.set_num_threads(before)
     assert len(results) == 1
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.integers(0, 3), st.integers(1, 3), st.sampled_from([1, 3, 8, 17]), st.integers(4, 9), st.integers(4, 9),
-    st.sampled_from([1, 2, 3]), st.integers(0, 1), st.sampled_from([np.float32, np.float64]),
-)  # fmt: skip
-def test_the_pooled_convolution_is_the_three_formulas_in_one(n, channels, filters, rows, columns, k, padding, dtype):
-    rng = np.random.default_rng(n + filters)
-    x = rng.standard_normal((n, channels, rows, columns)).astype(dtype)
-    weight, bias = (
-        rng.standard_normal((filters, channels, k, k)).astype(dtype),
-        rng.standard_normal(filters).astype(dtype),
-    )
-    y, codes = convolution.conv_relu_pool(x, weight, bias, (padding, padding))
-    large = np.maximum(convolution.conv2d(x, weight, bias, (1, 1), (padding, padding), (1, 1), 1), 0)
-    np.testing.assert_array_equal(y, formulas.max_pooling(large, 2))
-    g = np.where(codes < pooling.NONE, rng.standard_normal(y.shape), 0).astype(dtype)
-    spread = pooling.unpool_by_codes(g, codes, large.shape[2:])
-    assert spread.shape == large.shape
-    np.testing.assert_allclose(np.vdot(spread, large), np.vdot(g, y), rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(np.count_nonzero(spread), np.count_nonzero(g))
-
-
-def test_nan_wins_in_the_pooled_convolution():
-    x = np.zeros((1, 1, 4, 4), np.float32)
-    x[0, 0, 1, 2] = np.nan
-    y, codes = convolution.conv_relu_pool(x, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), (0, 0))
-    np.testing.assert_array_equal(y[0, 0], [[0, np.nan], [0, 0]])
-    np.testing.assert_array_equal(codes[0, 0], [[4, 2], [4, 4]])

@@ -78,22 +78,13 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 @operation(saves=True, composed="max_pool2d(relu(conv2d(x, weight, bias)), 2)")
 def _conv_relu_pool(x, weight, bias, padding):
-    """y = max(0, max over 2×2 of conv2d(x, w) + b), made while each image's part is in the cache."""
-    return kernels.convolution.conv_relu_pool(x, weight, bias, padding)
+    """y = max(0, max over 2×2 of conv2d(x, w) + b), made window by window; kept is who won each."""
+    return kernels.conv_relu_pool.forward(x, weight, bias, padding)
 
 
 @_conv_relu_pool.gradients
 def _(g, x, weight, padding, saved, wanted):
-    size = tuple(n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], padding, weight.shape[2:], strict=True))
-    plain = (1, 1), padding, (1, 1), 1
-    g = np.where(saved < kernels.pooling.NONE, g, 0)
-    spread = kernels.pooling.unpool_by_codes(g, saved, size)
-    return (
-        kernels.convolution.conv2d_input_gradient(spread, weight, x.shape, *plain) if wanted[0] else None,
-        kernels.convolution.conv2d_weight_gradient(x, spread, weight.shape, *plain) if wanted[1] else None,
-        np.sum(g, axis=(0, 2, 3)),
-        None,
-    )
+    return *kernels.conv_relu_pool.gradients(g, saved, x, weight, padding, input_gradient=wanted[0]), None
 
 
 @plain_operation()

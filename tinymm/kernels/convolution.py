@@ -21,7 +21,7 @@ import numpy as np
 
 from tinymm.kernels import threads
 from tinymm.kernels.jit import REASSOCIATE, kernel
-from tinymm.kernels.pooling import pool_out
+from tinymm.kernels.memory import aligned, scratch
 from tinymm.kernels.tile import (
     FLAT_ROWS,
     ROWS,
@@ -61,7 +61,7 @@ class Target(NamedTuple):
 
 
 @kernel
-def _fill(buffer, image, layout):
+def fill(buffer, image, layout):
     """Copy an image (C, H, W) into the buffer. What lies outside it stays as it is: zero."""
     channels, height, width = image.shape
     first, last = max(0, -layout.left), min(width, layout.columns - layout.left)
@@ -73,7 +73,7 @@ def _fill(buffer, image, layout):
 
 
 @kernel
-def _lies_so(x, layout):
+def lies_so(x, layout):
     """Whether the image itself can serve as the buffer."""
     return x.shape[2] == layout.rows and x.shape[3] == layout.columns and layout.top == layout.left == 0
 
@@ -94,25 +94,24 @@ def _copy_out(results, pitch, filters, planes, target):
 
 
 @kernel
-def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target, codes):
-    """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH); pool if there are codes to write.
+def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bias, y, target):
+    """Convolve with weight (groups, panels, K, WIDTH), bias (groups, panels, WIDTH).
 
     `start` and `stop` count the panels of an image's groups, image by image.
     """
     groups, panels, depth, columns = weight.shape
     filters, pixels = y.shape[1] // groups, len(places)
-    pool = codes.size > 0
-    dense = not pool and target.rows * target.columns == y.shape[2] * y.shape[3]
+    dense = target.rows * target.columns == y.shape[2] * y.shape[3]
     b_step = np.arange(depth) * columns
-    direct = _lies_so(x, layout)
+    direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
-    tiles = np.empty((PIXELS + ROWS, columns), x.dtype)
+    tiles = scratch(PIXELS + ROWS, columns, x)
     results = np.empty((columns, 0 if dense else pixels), x.dtype)
     filled = -1
     for item in range(start, stop):
         n, g, panel = item // (groups * panels), item // panels % groups, item % panels
         if n != filled and not direct:
-            _fill(buffer, x[n], layout)
+            fill(buffer, x[n], layout)
             filled = n
         image = (n if direct else 0) * size + g * (size // groups)
         first = g * filters + panel * columns
@@ -134,15 +133,13 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
             for f in range(some):
                 for i in range(block):
                     out[f, np.uintp(q + i)] = tiles[i, f]
-        if pool:
-            pool_out(results, target.columns, some, planes, codes[n, first : first + some])
-        elif not dense:
+        if not dense:
             _copy_out(results, target.columns, some, planes, target)
 
 
 @kernel
-def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups, codes):
-    """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile; pool as above."""
+def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias, y, target, groups):
+    """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile."""
     filters, depth = weight.shape[0] // groups, weight.shape[1]
     pixels = target.rows * layout.columns
     pitch = -(-pixels // step) * step
@@ -151,7 +148,7 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
     buffer = np.zeros(size, x.dtype)
     results = np.zeros((FLAT_ROWS, pitch), x.dtype)
     for n in range(start, stop):
-        _fill(buffer, x[n], layout)
+        fill(buffer, x[n], layout)
         for g in range(groups):
             for o in range(0, filters, FLAT_ROWS):
                 first, some = g * filters + o, min(filters - o, FLAT_ROWS)
@@ -164,22 +161,16 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
                         buffer, g * group_size + q, offsets, depth,
                         results, q, pitch, True,
                     )  # fmt: skip
-                if codes.size > 0:
-                    pool_out(results, layout.columns, some, planes, codes[n, first : first + some])
-                else:
-                    _copy_out(results, layout.columns, some, planes, target)
+                _copy_out(results, layout.columns, some, planes, target)
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def plain(array: np.ndarray) -> np.ndarray:
     """The array, or a copy, as the kernels are compiled for: contiguous and writeable."""
     return np.require(array, requirements=("C", "W"))
 
 
-NO_CODES = np.empty((0, 0, 0, 0), np.uint8)
-
-
-def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups, codes=NO_CODES) -> None:
-    """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]; pooled, with codes."""
+def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
+    """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]."""
     if y.size == 0 or target.rows * target.columns == 0:
         return
     filters, depth = weight.shape[0] // groups, weight.shape[1]
@@ -192,23 +183,32 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups,
     if stride == (1, 1) and by_filters < by_pixels:
         reach = size - size // groups + int(max(offsets, default=0)) + pitch + step
         threads.run(
-            _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, _plain(weight), bias,
-            y, target, groups, codes, grain=_grain(filters * groups * depth * pitch),
+            _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, plain(weight), bias,
+            y, target, groups, grain=grain(filters * groups * depth * pitch),
         )  # fmt: skip
     else:
-        panels = -(-filters // columns)
-        packed = np.zeros((groups, panels * columns, depth), x.dtype)
-        packed[:, :filters] = weight.reshape(groups, filters, depth)
-        packed = np.ascontiguousarray(packed.reshape(groups, panels, columns, depth).swapaxes(2, 3))
-        biases = np.zeros((groups, panels * columns), x.dtype)
-        biases[:, :filters] = bias.reshape(groups, filters)
+        packed, biases = pack_filters(weight, bias, groups)
+        panels = packed.shape[1]
         threads.run(
             _pixels_by_filters, len(x) * groups * panels, x, layout, size, _places(layout, target, stride), offsets,
-            packed, biases.reshape(groups, panels, columns), y, target, codes, grain=_grain(columns * depth * pitch),
+            packed, biases, y, target, grain=grain(columns * depth * pitch),
         )  # fmt: skip
 
 
-def _grain(multiply_adds: int) -> int:
+def pack_filters(weight: np.ndarray, bias: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Filters (O, K) and their bias (O,) in panels for tiles: (groups, panels, K, WIDTH) and (groups, panels, WIDTH)."""
+    filters, depth, columns = len(weight) // groups, weight.shape[1], width(weight.dtype)
+    panels = -(-filters // columns)
+    padded = np.zeros((groups, panels * columns, depth), weight.dtype)
+    padded[:, :filters] = weight.reshape(groups, filters, depth)
+    packed = aligned((groups, panels, depth, columns), weight.dtype)
+    packed[:] = padded.reshape(groups, panels, columns, depth).swapaxes(2, 3)
+    biases = np.zeros((groups, panels * columns), weight.dtype)
+    biases[:, :filters] = bias.reshape(groups, filters)
+    return packed, biases.reshape(groups, panels, columns)
+
+
+def grain(multiply_adds: int) -> int:
     """How many items of so much work are worth handing to a thread."""
     return max(1, SHARD // max(multiply_adds, 1))
 
@@ -219,13 +219,13 @@ def _places(layout: Layout, size, stride: Pair) -> np.ndarray:
     return (rows * stride[0] * layout.columns + columns * stride[1]).ravel()
 
 
-def _offsets(layout: Layout, channels: int, kernel: Sequence[int], dilation: Pair) -> np.ndarray:
+def offsets_of(layout: Layout, channels: int, kernel: Sequence[int], dilation: Pair) -> np.ndarray:
     """How much further on each tap (channel, row, column) of a filter finds its pixel."""
     c, u, v = np.ogrid[:channels, : kernel[0], : kernel[1]]
     return ((c * layout.rows + u * dilation[0]) * layout.columns + v * dilation[1]).ravel()
 
 
-def _geometry(x_shape, kernel, stride, padding, dilation) -> tuple[Layout, Pair]:
+def geometry(x_shape, kernel, stride, padding, dilation) -> tuple[Layout, Pair]:
     """The layout of a convolution's input, and the rows and columns of its output."""
     rows, columns = (x_shape[2 + i] + 2 * padding[i] for i in (0, 1))
     out = [(size - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i, size in enumerate((rows, columns))]
@@ -243,27 +243,13 @@ def conv2d(
 ) -> np.ndarray:
     """y[n, o, i, j] = bias[o] + the sum over c, u, v of weight[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]."""
     filters, channels, *kernel = weight.shape
-    layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
+    layout, out = geometry(x.shape, kernel, stride, padding, dilation)
     y = np.empty((len(x), filters, *out), x.dtype)
-    bias = np.zeros(filters, x.dtype) if bias is None else _plain(bias)
-    offsets = _offsets(layout, channels, kernel, dilation)
+    bias = np.zeros(filters, x.dtype) if bias is None else plain(bias)
+    offsets = offsets_of(layout, channels, kernel, dilation)
     filters_by_taps = weight.reshape(filters, -1)
-    _convolve(_plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
+    _convolve(plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
     return y
-
-
-def conv_relu_pool(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """max(0, the largest of each 2 x 2 pixels of conv2d(x)), and codes: which one it was (0 to 3, row by row), or NONE.
-
-    The convolution's own output is never in memory as a whole: each image's part is pooled while it is in the cache.
-    """
-    filters, channels, *kernel = weight.shape
-    layout, out = _geometry(x.shape, kernel, (1, 1), padding, (1, 1))
-    y = np.empty((len(x), filters, out[0] // 2, out[1] // 2), x.dtype)
-    codes = np.empty(y.shape, np.uint8)
-    offsets = _offsets(layout, channels, kernel, (1, 1))
-    _convolve(_plain(x), layout, offsets, (1, 1), weight.reshape(filters, -1), _plain(bias), y, Target(*out), 1, codes)
-    return y, codes
 
 
 def conv2d_input_gradient(
@@ -278,7 +264,7 @@ def conv2d_input_gradient(
     """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
     filters, channels, *kernel = weight.shape
     dx = np.empty(input_shape, g.dtype)
-    g = _plain(g)
+    g = plain(g)
     no_bias = np.zeros(input_shape[1], g.dtype)
     # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
     turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
@@ -332,14 +318,15 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
     groups, taps, filters = total.shape
     some_filters, depth = g.shape[1] // groups, len(offsets)
     size = layout.rows * layout.columns * x.shape[1]
-    direct = _lies_so(x, layout)
+    direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     columns = TILE_BYTES // x.itemsize
     b_step = np.arange(PIXELS) * columns
-    block = np.zeros((PIXELS, columns), x.dtype)
+    block = scratch(PIXELS, columns, x)
+    block[:] = 0
     for n in range(start, stop):
         if not direct:
-            _fill(buffer, x[n], layout)
+            fill(buffer, x[n], layout)
         for group in range(groups):
             image = (n if direct else 0) * size + group * (size // groups)
             for o in range(0, some_filters, columns):
@@ -360,12 +347,12 @@ def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
     """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another."""
     filters, (rows, columns) = g.shape[1] // groups, g.shape[2:]
     size = layout.rows * layout.columns * x.shape[1]
-    direct = _lies_so(x, layout)
+    direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     seen = np.empty(rows * columns, x.dtype)
     for n in range(start, stop):
         if not direct:
-            _fill(buffer, x[n], layout)
+            fill(buffer, x[n], layout)
         for group in range(groups):
             image = (n if direct else 0) * size + group * (size // groups)
             for k in range(len(offsets)):
@@ -396,18 +383,18 @@ def conv2d_weight_gradient(
 ) -> np.ndarray:
     """dw[o, c, u, v] = the sum over n, i, j of g[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]."""
     filters, channels, *kernel = weight_shape
-    layout, out = _geometry(x.shape, kernel, stride, padding, dilation)
-    places, offsets = _places(layout, out, stride), _offsets(layout, channels, kernel, dilation)
+    layout, out = geometry(x.shape, kernel, stride, padding, dilation)
+    places, offsets = _places(layout, out, stride), offsets_of(layout, channels, kernel, dilation)
     columns, per_group = width(x.dtype), filters // groups
-    x, g = _plain(x), _plain(g)
+    x, g = plain(x), plain(g)
     if per_group < FLAT_ROWS:  # most of a tile would be empty
         return threads.run_sum(
             _weight_dots, len(x), (filters, len(offsets)), x.dtype, x, layout, stride, offsets, g, groups,
-            grain=_grain(filters * len(offsets) * len(places)),
+            grain=grain(filters * len(offsets) * len(places)),
         ).reshape(weight_shape)  # fmt: skip
     whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
     total = threads.run_sum(
         _weight_products, len(x), whole_tiles, x.dtype, x, layout, places, offsets,
-        g.reshape(len(g), filters, len(places)), grain=_grain(filters * len(offsets) * len(places)),
+        g.reshape(len(g), filters, len(places)), grain=grain(filters * len(offsets) * len(places)),
     )  # fmt: skip
     return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)

@@ -11,7 +11,6 @@ from tinymm.kernels.jit import kernel
 
 Pair = tuple[int, int]
 
-NONE = 4  # the code of a 2 x 2 window in which nothing is above 0
 SHARD = 50_000  # numbers read that are worth handing to a thread
 
 
@@ -178,53 +177,3 @@ def avg_pool2d_gradient(
     dx = np.empty(input_shape, g.dtype)
     _run(_spread, _planes(dx), _planes(g), window, stride, padding)
     return dx
-
-
-# --- 2 x 2 windows behind a convolution and ReLU, which write a code for each: 0 to 3 row by row, or NONE ------------
-
-
-@kernel
-def pool_out(results, pitch, filters, planes, codes):
-    """Write max(0, the largest of each 2 x 2 results) and which of the four it was, NONE if none was above 0."""
-    zero = results.dtype.type(0)
-    for f in range(filters):
-        for i in range(planes.shape[1]):
-            upper, lower = results[f, 2 * i * pitch :], results[f, (2 * i + 1) * pitch :]
-            for j in range(planes.shape[2]):
-                best, code = upper[np.uintp(2 * j)], 0
-                for value, place in (
-                    (upper[np.uintp(2 * j + 1)], 1),
-                    (lower[np.uintp(2 * j)], 2),
-                    (lower[np.uintp(2 * j + 1)], 3),
-                ):
-                    wins = value > best or value != value  # NaN wins
-                    best, code = (value, place) if wins else (best, code)
-                planes[f, i, np.uintp(j)] = zero if best <= zero else best
-                codes[f, i, np.uintp(j)] = NONE if best <= zero else code
-
-
-def unpool_by_codes(g: np.ndarray, codes: np.ndarray, size: Pair) -> np.ndarray:
-    """The gradient (N, O, *size) of the convolution's output: each g goes to the pixel that its code names."""
-    out = np.empty((*g.shape[:2], *size), g.dtype)
-    g, planes = np.require(g, requirements=("C", "W")), (-1, *size)
-    threads.run(
-        _unpool_by_codes, len(g) * g.shape[1], g.reshape(-1, *g.shape[2:]), codes.reshape(-1, *g.shape[2:]),
-        out.reshape(planes), grain=max(1, SHARD // max(size[0] * size[1], 1)),
-    )  # fmt: skip
-    return out
-
-
-@kernel
-def _unpool_by_codes(start, stop, g, codes, out):
-    zero = g.dtype.type(0)
-    rows, columns = g.shape[1:]
-    for plane in range(start, stop):
-        for i in range(rows):
-            for side in range(2):
-                row = out[plane, 2 * i + side]
-                for j in range(columns):
-                    value, code = g[plane, i, np.uintp(j)], codes[plane, i, np.uintp(j)]
-                    row[np.uintp(2 * j)] = value if code == 2 * side else zero
-                    row[np.uintp(2 * j + 1)] = value if code == 2 * side + 1 else zero
-                row[2 * columns :] = zero
-        out[plane, 2 * rows :] = zero
