@@ -15,6 +15,8 @@ import numpy as np
 from tinymm import kernels
 from tinymm.tensor import Tensor
 
+Arrays = list[np.ndarray]
+
 
 class Optimizer:
     """What the optimisers share: the parameters θ, the learning rate η = `lr`, and a state array per parameter.
@@ -49,9 +51,9 @@ class Optimizer:
                 bounds = "0 or more" if limit == math.inf else f"from 0 to below {limit:g}"
                 raise ValueError(f"{type(self).__name__}: {name} is {value}, but it must be {bounds}")
 
-    def update(self, theta: np.ndarray, g: np.ndarray, t: int, **state: np.ndarray) -> None:
-        """Change one parameter θ in place, given its gradient g, its step t = 1, 2, … and its state arrays."""
-        raise TypeError(f"{type(self).__name__}: define update(theta, g, t, **state)")
+    def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], **states: Arrays) -> None:
+        """Change parameters θ in place, given for each its gradient, its step t = 1, 2, … and its state arrays."""
+        raise TypeError(f"{type(self).__name__}: define update(thetas, gradients, steps, **states)")
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
@@ -60,19 +62,31 @@ class Optimizer:
         """
         chosen = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         for i in chosen:
-            parameter, arrays = self.parameters[i], {"gradient": self.parameters[i].grad, **self._state[i]}
-            for name, array in arrays.items():
-                if array.shape != parameter.shape or (name != "gradient" and array.dtype != parameter.dtype):
-                    mend = "set .grad anew" if name == "gradient" else "make a new optimiser after changing a parameter"
-                    raise ValueError(
-                        f"{type(self).__name__}: parameter {i} is {parameter.dtype} {parameter.shape}, but its {name} is "
-                        f"{array.dtype} {array.shape}: {mend}"
-                    )
+            self._check(i)
         for i in chosen:
-            parameter = self.parameters[i]
             self.steps[i] += 1
-            self.update(parameter.data, parameter.grad.data, self.steps[i], **self._state[i])
+        parameters = [self.parameters[i] for i in chosen]
+        states = {name: [self._state[i][name] for i in chosen] for name in self._arrays}
+        self.update(
+            [p.data for p in parameters], [p.grad.data for p in parameters], [self.steps[i] for i in chosen], **states
+        )
+        for parameter in parameters:
             parameter.mark_changed()
+
+    def _check(self, i: int) -> None:
+        """Whether the arrays of parameter i fit together."""
+        theta, gradient = self.parameters[i].data, self.parameters[i].grad.data
+        wrong = None if gradient.shape == theta.shape else ("gradient", gradient)
+        for name, array in self._state[i].items():
+            if array.shape != theta.shape or array.dtype != theta.dtype:
+                wrong = wrong or (name, array)
+        if wrong:
+            name, array = wrong
+            mend = "set .grad anew" if name == "gradient" else "make a new optimiser after changing a parameter"
+            raise ValueError(
+                f"{type(self).__name__}: parameter {i} is {theta.dtype} {theta.shape}, but its {name} is "
+                f"{array.dtype} {array.shape}: {mend}"
+            )
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -127,8 +141,9 @@ class SGD(Optimizer):
         self._require(momentum=momentum)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def update(self, theta: np.ndarray, g: np.ndarray, t: int, velocity: np.ndarray | None = None) -> None:  # type: ignore[override]
-        kernels.optim.sgd(theta, g, velocity, self.lr, self.momentum, self.nesterov, self.weight_decay)
+    def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], velocity: Arrays | None = None) -> None:  # type: ignore[override]
+        options = self.lr, self.momentum, self.nesterov, self.weight_decay
+        kernels.optim.sgd(thetas, gradients, velocity, *options)
 
 
 class GD(SGD):
@@ -154,8 +169,8 @@ class Adagrad(Optimizer):
         self._require(eps=eps)
         self.eps = eps
 
-    def update(self, theta: np.ndarray, g: np.ndarray, t: int, total: np.ndarray) -> None:  # type: ignore[override]
-        kernels.optim.adagrad(theta, g, total, self.lr, self.eps, self.weight_decay)
+    def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], total: Arrays) -> None:  # type: ignore[override]
+        kernels.optim.adagrad(thetas, gradients, total, self.lr, self.eps, self.weight_decay)
 
 
 class RMSprop(Optimizer):
@@ -184,15 +199,15 @@ class RMSprop(Optimizer):
 
     def update(  # type: ignore[override]
         self,
-        theta: np.ndarray,
-        g: np.ndarray,
-        t: int,
-        square: np.ndarray,
-        velocity: np.ndarray | None = None,
-        mean: np.ndarray | None = None,
+        thetas: Arrays,
+        gradients: Arrays,
+        steps: list[int],
+        square: Arrays,
+        velocity: Arrays | None = None,
+        mean: Arrays | None = None,
     ) -> None:
         options = self.lr, self.alpha, self.eps, self.momentum, self.weight_decay
-        kernels.optim.rmsprop(theta, g, square, velocity, mean, *options)
+        kernels.optim.rmsprop(thetas, gradients, square, velocity, mean, *options)
 
 
 class Adam(Optimizer):
@@ -217,8 +232,9 @@ class Adam(Optimizer):
         self._require(eps=eps)
         self.betas, self.eps = betas, eps
 
-    def update(self, theta: np.ndarray, g: np.ndarray, t: int, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
-        kernels.optim.adam(theta, g, m, v, t, self.lr, *self.betas, self.eps, self.weight_decay)
+    def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], m: Arrays, v: Arrays) -> None:  # type: ignore[override]
+        options = self.lr, *self.betas, self.eps, self.weight_decay
+        kernels.optim.adam(thetas, gradients, m, v, steps, *options)
 
 
 class AdamW(Adam):
@@ -237,8 +253,9 @@ class AdamW(Adam):
     ):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def update(self, theta: np.ndarray, g: np.ndarray, t: int, m: np.ndarray, v: np.ndarray) -> None:  # type: ignore[override]
-        kernels.optim.adamw(theta, g, m, v, t, self.lr, *self.betas, self.eps, self.weight_decay)
+    def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], m: Arrays, v: Arrays) -> None:  # type: ignore[override]
+        options = self.lr, *self.betas, self.eps, self.weight_decay
+        kernels.optim.adamw(thetas, gradients, m, v, steps, *options)
 
 
 # ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymm import formulas
-from tinymm.kernels import convolution, pooling, threads
+from tinymm.kernels import convolution, threads
 
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}
 PLAIN = ((1, 1), (0, 0), (1, 1), 1)

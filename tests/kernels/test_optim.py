@@ -16,42 +16,42 @@ def centred(p, g, s, t, decay):
 # name: (kernel, formula, number of state arrays), both of (θ, g, state, t, weight decay)
 RULES = {
     "gradient descent": (
-        lambda p, g, s, t, decay: optim.sgd(p, g, None, LR, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.sgd([p], [g], None, LR, weight_decay=decay),
         lambda p, g, s, t, decay: (formulas.gradient_descent(p, g, LR, decay),),
         0,
     ),
     "momentum": (
-        lambda p, g, s, t, decay: optim.sgd(p, g, *s, LR, 0.8, False, decay),
+        lambda p, g, s, t, decay: optim.sgd([p], [g], s, LR, 0.8, False, decay),
         lambda p, g, s, t, decay: formulas.momentum(p, g, *s, LR, 0.8, decay),
         1,
     ),
     "nesterov": (
-        lambda p, g, s, t, decay: optim.sgd(p, g, *s, LR, 0.8, True, decay),
+        lambda p, g, s, t, decay: optim.sgd([p], [g], s, LR, 0.8, True, decay),
         lambda p, g, s, t, decay: formulas.nesterov(p, g, *s, LR, 0.8, decay),
         1,
     ),
     "adagrad": (
-        lambda p, g, s, t, decay: optim.adagrad(p, g, *s, LR, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.adagrad([p], [g], s, LR, weight_decay=decay),
         lambda p, g, s, t, decay: formulas.adagrad(p, g, *s, LR, weight_decay=decay),
         1,
     ),
     "rmsprop": (
-        lambda p, g, s, t, decay: optim.rmsprop(p, g, s[0], None, None, LR, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.rmsprop([p], [g], s[:1], None, None, LR, weight_decay=decay),
         lambda p, g, s, t, decay: formulas.rmsprop(p, g, *s, LR, weight_decay=decay),
         3,
     ),
     "rmsprop, centred": (
-        lambda p, g, s, t, decay: optim.rmsprop(p, g, *s, LR, momentum=0.7, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.rmsprop([p], [g], *([a] for a in s), LR, momentum=0.7, weight_decay=decay),
         centred,
         3,
     ),
     "adam": (
-        lambda p, g, s, t, decay: optim.adam(p, g, *s, t, LR, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.adam([p], [g], *([a] for a in s), [t], LR, weight_decay=decay),
         lambda p, g, s, t, decay: formulas.adam(p, g, *s, t, LR, weight_decay=decay),
         2,
     ),
     "adamw": (
-        lambda p, g, s, t, decay: optim.adamw(p, g, *s, t, LR, weight_decay=decay),
+        lambda p, g, s, t, decay: optim.adamw([p], [g], *([a] for a in s), [t], LR, weight_decay=decay),
         lambda p, g, s, t, decay: formulas.adamw(p, g, *s, t, LR, weight_decay=decay),
         2,
     ),
@@ -110,7 +110,7 @@ def test_does_not_depend_on_the_number_of_threads(name):
 def test_nan_reaches_only_its_own_parameter():
     theta, gradient = np.ones(9, np.float32), np.zeros(9, np.float32)
     gradient[4] = np.nan
-    optim.adam(theta, gradient, np.zeros_like(theta), np.zeros_like(theta), 1)
+    optim.adam([theta], [gradient], [np.zeros_like(theta)], [np.zeros_like(theta)], [1])
     assert np.isnan(theta[4])
     assert (np.delete(theta, 4) == 1).all()
 
@@ -143,3 +143,22 @@ def test_is_pytorchs(name):
         optimizer.step()
         kernel(theta, gradient, state, t, 0.1)
     np.testing.assert_allclose(theta, parameter.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_several_parameters_of_both_precisions_at_once_are_the_same_as_one_by_one():
+    rng = np.random.default_rng(0)
+    shapes = [(40_000,), (), (0,), (3, 5), (20_001,)]
+    dtypes = [np.float32, np.float64, np.float32, np.float64, np.float32]
+
+    def made():
+        return [np.array(rng.standard_normal(shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+
+    thetas, gradients, steps = made(), made(), [1, 2, 3, 4, 5]
+    ms, vs = [np.zeros_like(theta) for theta in thetas], [np.zeros_like(theta) for theta in thetas]
+    alone = [[array.copy() for array in arrays] for arrays in (thetas, ms, vs)]
+    optim.adam(thetas, gradients, ms, vs, steps)
+    for theta, g, m, v, t in zip(alone[0], gradients, alone[1], alone[2], steps, strict=True):
+        optim.adam([theta], [g], [m], [v], [t])
+    for together, single in zip((thetas, ms, vs), alone, strict=True):
+        for a, b in zip(together, single, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -8,6 +8,7 @@ process. A kernel is made of functions from several files, so what is on disk co
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from numba import njit
@@ -39,3 +40,18 @@ def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None
     if hasattr(file, "_source_stamp"):
         file._source_stamp = SOURCES  # Numba's own stamp sees only the file of this one function
     return compiled
+
+
+_instances: dict[tuple[Any, Any], Any] = {}
+
+
+def instance(pattern: Any, inner: Any) -> Any:
+    """The pattern, a function that calls some `kernel`, compiled for one kernel and cached on disk beside it."""
+    made = _instances.get((pattern, inner))
+    if made is None:
+        code = pattern.__code__.replace(co_filename=inner.py_func.__code__.co_filename)
+        copy = FunctionType(code, {**pattern.__globals__, "kernel": inner}, pattern.__name__)
+        copy.__module__ = inner.py_func.__module__
+        copy.__qualname__ = inner.py_func.__qualname__ + pattern.__name__
+        made = _instances[pattern, inner] = kernel(copy)
+    return made

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -98,7 +97,7 @@ def _withdraw(job):
     _add(job, WORKING, -1)
 
 
-# The two functions below are patterns: each kernel gets a copy in which `kernel` is its name (see `_worker`).
+# The two functions below are patterns: each kernel gets an instance (see `jit.instance`).
 def _take_shards(leading, job, bell, *args):
     heard = _join(leading, job, bell)
     shards, count = job[SHARDS], job[COUNT]
@@ -117,21 +116,6 @@ def _take_sums(leading, job, bell, totals, *args):
         kernel(count * shard // shards, count * (shard + 1) // shards, totals[shard], *args)  # noqa: F821
         shard = _add(job, NEXT, 1)
     _leave(leading, job, bell, heard)
-
-
-_workers: dict[tuple[Any, Any], Any] = {}
-
-
-def _worker(pattern: Any, kernel: Any) -> Any:
-    """The pattern compiled for a kernel, cached on disk beside the kernel."""
-    worker = _workers.get((pattern, kernel))
-    if worker is None:
-        code = pattern.__code__.replace(co_filename=kernel.py_func.__code__.co_filename)
-        copy = FunctionType(code, {**globals(), "kernel": kernel}, pattern.__name__)
-        copy.__module__ = kernel.py_func.__module__
-        copy.__qualname__ = kernel.py_func.__qualname__ + pattern.__name__
-        worker = _workers[pattern, kernel] = jit.kernel(copy)
-    return worker
 
 
 class _Job:
@@ -236,7 +220,11 @@ def run(kernel: Callable[..., Any], count: int, *args: Any, grain: int = 1) -> N
     than two grains is done at once by the caller. Returns when all is done; an error in a shard is raised here.
     """
     if count > 0:
-        _start(_worker(_take_shards, kernel), count, _number_of_shards(count, grain, MOST_SHARDS), args)
+        shards = _number_of_shards(count, grain, MOST_SHARDS)
+        if shards == 1:
+            kernel(0, count, *args)
+        else:
+            _start(jit.instance(_take_shards, kernel), count, shards, args)
 
 
 def run_sum(
@@ -249,8 +237,10 @@ def run_sum(
     """
     shards = _number_of_shards(count, grain, MOST_PARTIAL_SUMS)
     totals = np.zeros((shards, *shape), dtype)
-    if count > 0:
-        _start(_worker(_take_sums, kernel), count, shards, (totals, *args))
+    if shards == 1:
+        kernel(0, count, totals[0], *args)
+    else:
+        _start(jit.instance(_take_sums, kernel), count, shards, (totals, *args))
     result = totals[0]
     for total in totals[1:]:
         result += total
