@@ -32,7 +32,7 @@ def _seed(caller: str, output: Tensor, gradient: Any, create_graph: bool) -> Any
                 f"{caller}: the output has shape {output.shape}, and only a scalar has one gradient: "
                 "reduce it first, e.g. with .sum(), or pass the gradient that arrives at it"
             )
-        gradient = np.ones_like(output._array)
+        gradient = np.ones(output.shape, output.dtype)
     array = np.asarray(gradient)
     if array.shape != output.shape:
         raise ValueError(
@@ -40,7 +40,7 @@ def _seed(caller: str, output: Tensor, gradient: Any, create_graph: bool) -> Any
         )
     if create_graph:
         return gradient if isinstance(gradient, Tensor) else Tensor(array.astype(output.dtype))
-    return array.astype(output.dtype)
+    return array.astype(output.dtype, copy=output._node is None)  # a leaf must not share its gradient
 
 
 def grad(

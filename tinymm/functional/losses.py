@@ -18,16 +18,25 @@ def _softmax_cross_entropy(logits, targets):
     return kernels.softmax.softmax_cross_entropy(logits, targets)
 
 
-# ∂L/∂z = softmax(z) − onehot(target). On arrays the kernel's probabilities serve; on Tensors they are functions of z.
-_softmax_cross_entropy.gradient(
-    logits=lambda g, logits, targets, saved: (
-        (_probabilities(logits, saved) - np.eye(saved.shape[1], dtype=saved.dtype)[targets]) * g[:, None]
-    )
+@operation(saves=True)
+def _summed_cross_entropy(logits, targets, share):
+    """L = Σₙ share[n] · (ln Σⱼ exp(z[n, j]) − z[n, targets[n]]); a row with no share may be anything."""
+    losses, probabilities = kernels.softmax.softmax_cross_entropy(logits, targets)
+    return np.dot(np.where(share, losses, 0), share), probabilities
+
+
+# ∂L/∂z = (softmax(z) − onehot(target)) · g. On arrays a kernel does it; on Tensors it is made of functions of z.
+def _logits_gradient(g, logits, targets, probabilities):
+    if isinstance(logits, np.ndarray):
+        return kernels.softmax.softmax_cross_entropy_gradient(probabilities, targets, g)
+    one_hot = np.eye(logits.shape[1], dtype=logits.dtype)[targets]
+    return np.where((g != 0)[:, None], (np.exp(log_softmax(logits, 1)) - one_hot) * g[:, None], 0)
+
+
+_softmax_cross_entropy.gradient(logits=lambda g, logits, targets, saved: _logits_gradient(g, logits, targets, saved))
+_summed_cross_entropy.gradient(
+    logits=lambda g, logits, targets, share, saved: _logits_gradient(g * share, logits, targets, saved)
 )
-
-
-def _probabilities(logits, saved):
-    return saved if isinstance(logits, np.ndarray) else np.exp(log_softmax(logits, 1))
 
 
 @plain_operation()
@@ -42,16 +51,16 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
     """
     logits, targets = operand(logits), np.array(targets)
     same_dtype("cross_entropy", logits=logits)
-    if np.ndim(logits) != 2 or targets.shape != np.shape(logits)[:1]:
-        hint = ": targets are class numbers, try targets.argmax(1)" if targets.shape == np.shape(logits) else ""
+    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
+        hint = ": targets are class numbers, try targets.argmax(1)" if targets.shape == logits.shape else ""
         raise ValueError(
-            f"cross_entropy: logits {np.shape(logits)} and targets {targets.shape}: expected (N, C) and (N,){hint}"
+            f"cross_entropy: logits {logits.shape} and targets {targets.shape}: expected (N, C) and (N,){hint}"
         )
     if targets.dtype.kind not in "iu":
         raise TypeError(
             f"cross_entropy: targets are {targets.dtype}, but classes are numbered by integers: use .astype(int)"
         )
-    classes = np.shape(logits)[1]
+    classes = logits.shape[1]
     counted = targets != ignore_index
     if counted.all():
         counted = None
@@ -62,30 +71,32 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
             f"cross_entropy: labels run from {targets.min()} to {targets.max()}, but {classes} logits mean labels 0 to "
             f"{classes - 1}"
         )
-    losses = _softmax_cross_entropy(logits, targets.astype(np.int64, copy=False))
-    weights = None
+    targets = targets.astype(np.int64, copy=False)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, but it is a share between 0 and 1")
+    weights = np.ones(len(targets), logits.dtype) if counted is None else counted.astype(logits.dtype)
     if weight is not None:
-        constant("cross_entropy", weight=weight)
-        weight = np.asarray(weight, dtype=losses.dtype)
-        if weight.shape != (classes,):
-            raise ValueError(f"cross_entropy: weight {weight.shape} must have one number per class: ({classes},)")
-        if not (weight >= 0).all():
-            raise ValueError(
-                f"cross_entropy: the smallest weight is {weight.min()}, but no class can count less than 0"
-            )
-        weights = weight[targets]
-        losses = losses * weights
+        weight = _class_weights(weight, classes, logits.dtype)
+        weights *= weight[targets]
+    if not label_smoothing and reduction in ("mean", "sum"):
+        return _summed_cross_entropy(logits, targets, weights if reduction == "sum" else weights / np.sum(weights))
+    losses = _softmax_cross_entropy(logits, targets) * weights
     if label_smoothing:
         every = -log_softmax(logits, 1) if weight is None else -log_softmax(logits, 1) * weight
         losses = losses * (1 - label_smoothing) + np.sum(every, axis=1) * (label_smoothing / classes)
     if counted is not None:
         losses = np.where(counted, losses, 0)
-        weights = counted.astype(losses.dtype) if weights is None else weights * counted
-    if reduction == "mean" and weights is not None:
-        return np.sum(losses) / weights.sum()
-    return _reduce("cross_entropy", losses, reduction)
+    return np.sum(losses) / np.sum(weights) if reduction == "mean" else _reduce("cross_entropy", losses, reduction)
+
+
+def _class_weights(weight, classes, dtype):
+    constant("cross_entropy", weight=weight)
+    weight = np.asarray(weight, dtype)
+    if weight.shape != (classes,):
+        raise ValueError(f"cross_entropy: weight {weight.shape} must have one number per class: ({classes},)")
+    if not (weight >= 0).all():
+        raise ValueError(f"cross_entropy: the smallest weight is {weight.min()}, but no class can count less than 0")
+    return weight
 
 
 @plain_operation()

@@ -45,6 +45,14 @@ def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.n
     return losses, probabilities
 
 
+def softmax_cross_entropy_gradient(probabilities: np.ndarray, targets: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """(probabilities − one-hot(y)) · g for each row, g (N,); 0 where g is 0, whatever the row."""
+    dz = np.empty_like(probabilities)
+    targets, g = np.ascontiguousarray(targets, np.int64), np.ascontiguousarray(g, dz.dtype)
+    threads.run(_softmax_cross_entropy_gradient, len(dz), probabilities, targets, g, dz, grain=_rows(dz))
+    return dz
+
+
 def _rows(x: np.ndarray) -> int:
     return GRAIN // max(x.shape[1], 1) + 1
 
@@ -92,3 +100,14 @@ def _softmax_cross_entropy(start, stop, logits, targets, losses, probabilities):
         losses[n] = math.log(total) - (logits[n, targets[n]] - m)
         for k in range(logits.shape[1]):
             probabilities[n, k] /= total
+
+
+@kernel(fastmath=REASSOCIATE)
+def _softmax_cross_entropy_gradient(start, stop, probabilities, targets, g, dz):
+    for n in range(start, stop):
+        if g[n] == 0:
+            dz[n] = 0
+            continue
+        for k in range(dz.shape[1]):
+            dz[n, k] = probabilities[n, k] * g[n]
+        dz[n, targets[n]] -= g[n]

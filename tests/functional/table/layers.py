@@ -188,6 +188,15 @@ LOSSES = [
         torch=lambda t, z: t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none"),
     ),
     Row(
+        "summed_cross_entropy",
+        lambda f, z: OPERATIONS["summed_cross_entropy"](z, TARGETS, np.float32([0.25, 2])),
+        [((2, 3),)],
+        formula=lambda z: formulas.cross_entropy(z, TARGETS) @ np.float32([0.25, 2]),
+        torch=lambda t, z: (
+            t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none") @ t.tensor([0.25, 2]).to(z.dtype)
+        ),
+    ),
+    Row(
         "cross_entropy",
         lambda f, z: f.cross_entropy(z, TARGETS),
         [((2, 3),), ((2, 4),)],
