@@ -23,6 +23,7 @@ from tinymm.kernels.convolution import (
 from tinymm.kernels.jit import CONTRACT, kernel
 from tinymm.kernels.memory import scratch
 from tinymm.kernels.tile import ROWS, TILE_BYTES, tile_by_tables, width
+from tinymm.kernels.transpose import transpose
 
 NONE = 4
 WINDOWS = 32  # at a time: what belongs to them stays in the first-level cache
@@ -46,6 +47,7 @@ def _forward(start, stop, x, layout, places, offsets, weight, bias, y, codes):
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     tiles = scratch(4 * WINDOWS + ROWS, columns, x)
     best, winner = scratch(WINDOWS, columns, x), scratch(WINDOWS, columns, x)
+    winner_turned = scratch(columns, WINDOWS, x)
     filled = -1
     for item in range(start, stop):
         n, panel = item // panels, item % panels
@@ -68,11 +70,12 @@ def _forward(start, stop, x, layout, places, offsets, weight, bias, y, codes):
                     )  # fmt: skip
             for i in range(block):
                 _largest(tiles[4 * i : 4 * i + 4], best[i], winner[i])
+            transpose(best[:block, :some], y[n, first : first + some, w : w + block])
+            transpose(winner[:block, :some], winner_turned[:some, :block])
             for f in range(some):
+                row = codes[n, first + f, w : w + block]
                 for i in range(block):
-                    y[n, first + f, np.uintp(w + i)] = best[i, f]
-                for i in range(block):
-                    codes[n, first + f, np.uintp(w + i)] = np.uint8(winner[i, f])
+                    row[i] = np.uint8(winner_turned[f, i])
 
 
 @kernel
@@ -170,9 +173,7 @@ def _input_gradient(start, stop, g, codes, layout, places, weight, dx):
                         target[j] += value * source[j]
         for i in range(height):
             first = (i + layout.top) * layout.columns + layout.left
-            for c in range(channels):
-                for j in range(width):
-                    dx[n, c, i, np.uintp(j)] = sums[np.uintp(first + j), c]
+            transpose(sums[first : first + width], dx[n, :, i])
 
 
 def gradients(

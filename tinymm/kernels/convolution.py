@@ -11,6 +11,7 @@ Two ways lead to the product of that matrix with the filters:
 The gradient of the weights is the product over pixels of the same matrix and the output's gradient (with few filters, one
 dot product after another). The gradient of the input is a convolution of the output's gradient with the filters
 turned around; with stride s, input pixels of one remainder modulo s meet the same taps, so it is s x s small convolutions.
+Filters of 3 x 3 on many channels take another way, `tinymm.kernels.winograd`.
 Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
 """
 
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinymm.kernels import threads
+from tinymm.kernels import threads, winograd
 from tinymm.kernels.jit import REASSOCIATE, kernel
 from tinymm.kernels.memory import aligned, scratch
 from tinymm.kernels.tile import (
@@ -31,12 +32,12 @@ from tinymm.kernels.tile import (
     tile_by_tables,
     width,
 )
+from tinymm.kernels.transpose import transpose
 
 Pair = tuple[int, int]
 
 PIXELS = 128  # output pixels and filter taps at a time: what belongs to them stays in the first-level cache
 DEPTH = 128
-FEW = 8  # rows of an array that are read side by side
 SHARD = 500_000  # multiply-adds worth handing to a thread
 
 
@@ -130,9 +131,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
                         weight, (g * panels + panel) * depth * columns, b_step[k:], min(depth - k, DEPTH),
                         tiles, i * columns, columns, True,
                     )  # fmt: skip
-            for f in range(some):
-                for i in range(block):
-                    out[f, np.uintp(q + i)] = tiles[i, f]
+            transpose(tiles[:block, :some], out[:some, q : q + block])
         if not dense:
             _copy_out(results, target.columns, some, planes, target)
 
@@ -242,6 +241,10 @@ def conv2d(
     groups: int,
 ) -> np.ndarray:
     """y[n, o, i, j] = bias[o] + the sum over c, u, v of weight[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]."""
+    if winograd.suits(weight.shape, stride, padding, dilation, groups):
+        found = winograd.conv2d(plain(x), plain(weight), bias, padding)
+        if found is not None:
+            return found
     filters, channels, *kernel = weight.shape
     layout, out = geometry(x.shape, kernel, stride, padding, dilation)
     y = np.empty((len(x), filters, *out), x.dtype)
@@ -262,6 +265,10 @@ def conv2d_input_gradient(
     groups: int,
 ) -> np.ndarray:
     """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
+    if winograd.suits(weight.shape, stride, padding, dilation, groups):
+        found = winograd.input_gradient(plain(g), weight, padding)
+        if found is not None:
+            return found
     filters, channels, *kernel = weight.shape
     dx = np.empty(input_shape, g.dtype)
     g = plain(g)
@@ -299,20 +306,6 @@ def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, 
 
 
 @kernel
-def _turn(g, block):
-    """block[q, o] = g[o, q], for a few rows at a time: more would push each other out of the cache."""
-    filters, pixels = g.shape
-    whole = filters - filters % FEW
-    for f in range(0, whole, FEW):
-        for q in range(pixels):
-            for o in range(FEW):
-                block[q, np.uintp(f + o)] = g[np.uintp(f + o), q]
-    for q in range(pixels):
-        for f in range(whole, filters):
-            block[q, f] = g[f, q]
-
-
-@kernel
 def _weight_products(start, stop, total, x, layout, places, offsets, g):
     """total[group, k, o] += the sum over pixels q of buffer[offsets[k] + places[q]] * g[q, o]."""
     groups, taps, filters = total.shape
@@ -333,7 +326,7 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
                 first, some = group * some_filters + o, min(some_filters - o, columns)
                 for q in range(0, len(places), PIXELS):
                     pixels = min(len(places) - q, PIXELS)
-                    _turn(g[n, first : first + some, q : q + pixels], block)
+                    transpose(g[n, first : first + some, q : q + pixels], block[:pixels, :some])
                     for k in range(0, depth, ROWS):
                         tile_by_tables(
                             buffer, image, offsets, k, min(depth - k, ROWS), places[q:],
@@ -382,6 +375,10 @@ def conv2d_weight_gradient(
     groups: int,
 ) -> np.ndarray:
     """dw[o, c, u, v] = the sum over n, i, j of g[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]."""
+    if winograd.suits(weight_shape, stride, padding, dilation, groups):
+        found = winograd.weight_gradient(plain(x), plain(g), padding)
+        if found is not None:
+            return found
     filters, channels, *kernel = weight_shape
     layout, out = geometry(x.shape, kernel, stride, padding, dilation)
     places, offsets = _places(layout, out, stride), offsets_of(layout, channels, kernel, dilation)
