@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinymm import functional as F
-from tinymm import nn, optim
+from tinymm import kernels, nn, optim
+from tinymm.data import image
 from tinymm.tensor import Tensor
 
 
@@ -23,7 +24,9 @@ def warmup(dtypes: tuple[str, ...] = ("float32", "float64"), progress: bool = Tr
     with tqdm(work, unit="kernel", disable=not progress, dynamic_ncols=True) as bar:
         for name, use in bar:
             bar.set_postfix_str(name)
-            use()
+            use()  # as small work, which the caller does by itself
+            with kernels.threads.sharing_all():
+                use()  # as large work
     return len(work)
 
 
@@ -48,11 +51,18 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
         "convolution, stride 2",
         both_ways(lambda x, w: F.conv2d(x, w, stride=2), wanting(2, 3, 9, 9), wanting(32, 3, 3, 3)),
     )
+    yield "convolution, many channels", both_ways(F.conv2d, wanting(2, 64, 4, 4), wanting(64, 64, 3, 3))
     yield "convolution and pooling", both_ways(F.conv_relu_pool, wanting(2, 3, 8, 8), wanting(32, 3, 3, 3), wanting(32))
     yield "max pooling", both_ways(F.max_pool2d, wanting(2, 3, 8, 8), 2)
     yield "average pooling", both_ways(F.avg_pool2d, wanting(2, 3, 8, 8), 2)
     yield "matrix product", both_ways(F.matmul, wanting(80, 80), wanting(80, 80))
     yield "softmax cross-entropy", both_ways(lambda z: F.cross_entropy(z, [0, 1]), wanting(2, 3))
+    yield "CTC", both_ways(lambda z: F.ctc_loss(F.log_softmax(z, 2), [[1], [1]]), wanting(2, 3, 3))
+    images = random.standard_normal((2, 1, 8, 8)).astype(dtype)
+    yield "images, warp", lambda: image.affine(images, rotate=5)
+    yield "images, resize", lambda: image.resize(images, 4)
+    yield "images, filter", lambda: image.gaussian_blur(images, 1)
+    yield "images, histogram", lambda: image.equalize_hist(images)
     for name, layer in (("RNN", nn.RNN(9, 4)), ("LSTM", nn.LSTM(9, 4)), ("GRU", nn.GRU(9, 4))):
         yield name, both_ways(layer.astype(dtype), wanting(3, 5, 9))
     for make in (

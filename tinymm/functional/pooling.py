@@ -25,13 +25,17 @@ _unpool.gradient(g=lambda gg, indices: _take_pooled(gg, indices))
 _take_pooled.gradient(x=lambda g, indices, x_shape: _unpool(g, indices, x_shape))
 
 
-@operation(saves=True)
+@operation()
 def _max_pool2d(x, window, stride, padding):
-    """y[n, c, i, j] = max over the window of x at (i·s − p, j·s − p); keeps where each maximum was."""
+    """y[n, c, i, j] = max over the window of x at (i·s − p, j·s − p)."""
     return kernels.pooling.max_pool2d(x, window, stride, padding)
 
 
-_max_pool2d.gradient(x=lambda g, saved, x_shape: _unpool(g, saved, x_shape))
+_max_pool2d.gradient(
+    x=lambda g, x, window, stride, padding: _unpool(
+        g, kernels.pooling.max_places(np.asarray(x), window, stride, padding), x.shape
+    )
+)
 
 
 @operation()

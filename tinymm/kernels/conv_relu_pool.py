@@ -6,11 +6,14 @@ by side, pixels that belong to no window are never computed, and only a quarter 
 code is kept: which of its pixels won, 0 to 3 row by row, or NONE if none was above 0.
 """
 
+import functools
+
 import numpy as np
 
 from tinymm.kernels import threads
 from tinymm.kernels.convolution import (
     DEPTH,
+    Layout,
     Pair,
     fill,
     geometry,
@@ -29,7 +32,8 @@ NONE = 4
 WINDOWS = 32  # at a time: what belongs to them stays in the first-level cache
 
 
-def _windows(layout, out: Pair) -> np.ndarray:
+@functools.lru_cache
+def _windows(layout: Layout, out: Pair) -> np.ndarray:
     """Where the first tap finds its pixel for each output pixel, window by window."""
     rows, columns, down, right = np.ogrid[: out[0] // 2, : out[1] // 2, :2, :2]
     return ((2 * rows + down) * layout.columns + 2 * columns + right).ravel()
@@ -103,7 +107,7 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, padding: Pair) 
         panels, depth, columns = packed.shape[1:]
         threads.run(
             _forward, len(x) * panels, plain(x), layout, _windows(layout, out),
-            offsets_of(layout, channels, kernel, (1, 1)), packed[0], biases[0], y, codes,
+            offsets_of(layout, channels, tuple(kernel), (1, 1)), packed[0], biases[0], y, codes,
             grain=grain(4 * y[0, 0].size * columns * depth),
         )  # fmt: skip
     return y, codes
@@ -182,7 +186,7 @@ def gradients(
     """The gradients (x or None, weight, bias), given that of the output and the codes."""
     filters, channels, *kernel = weight.shape
     layout, out = geometry(x.shape, kernel, (1, 1), padding, (1, 1))
-    places, offsets = _windows(layout, out), offsets_of(layout, channels, kernel, (1, 1))
+    places, offsets = _windows(layout, out), offsets_of(layout, channels, tuple(kernel), (1, 1))
     columns, taps = width(x.dtype), -(-len(offsets) // ROWS) * ROWS
     g = plain(g)
     flat = len(g), filters, len(places) // 4

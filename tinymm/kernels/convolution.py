@@ -15,7 +15,7 @@ Filters of 3 x 3 on many channels take another way, `tinymm.kernels.winograd`.
 Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
 """
 
-from collections.abc import Sequence
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -187,9 +187,9 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
         )  # fmt: skip
     else:
         packed, biases = pack_filters(weight, bias, groups)
-        panels = packed.shape[1]
+        panels, places = packed.shape[1], _places(layout, (target.rows, target.columns), stride)
         threads.run(
-            _pixels_by_filters, len(x) * groups * panels, x, layout, size, _places(layout, target, stride), offsets,
+            _pixels_by_filters, len(x) * groups * panels, x, layout, size, places, offsets,
             packed, biases, y, target, grain=grain(columns * depth * pitch),
         )  # fmt: skip
 
@@ -212,13 +212,15 @@ def grain(multiply_adds: int) -> int:
     return max(1, SHARD // max(multiply_adds, 1))
 
 
-def _places(layout: Layout, size, stride: Pair) -> np.ndarray:
+@functools.lru_cache
+def _places(layout: Layout, size: Pair, stride: Pair) -> np.ndarray:
     """Where the first tap finds its pixel for each of (rows, columns) output pixels."""
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (rows * stride[0] * layout.columns + columns * stride[1]).ravel()
 
 
-def offsets_of(layout: Layout, channels: int, kernel: Sequence[int], dilation: Pair) -> np.ndarray:
+@functools.lru_cache
+def offsets_of(layout: Layout, channels: int, kernel: Pair, dilation: Pair) -> np.ndarray:
     """How much further on each tap (channel, row, column) of a filter finds its pixel."""
     c, u, v = np.ogrid[:channels, : kernel[0], : kernel[1]]
     return ((c * layout.rows + u * dilation[0]) * layout.columns + v * dilation[1]).ravel()
@@ -249,7 +251,7 @@ def conv2d(
     layout, out = geometry(x.shape, kernel, stride, padding, dilation)
     y = np.empty((len(x), filters, *out), x.dtype)
     bias = np.zeros(filters, x.dtype) if bias is None else plain(bias)
-    offsets = offsets_of(layout, channels, kernel, dilation)
+    offsets = offsets_of(layout, channels, tuple(kernel), dilation)
     filters_by_taps = weight.reshape(filters, -1)
     _convolve(plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
     return y
@@ -381,7 +383,7 @@ def conv2d_weight_gradient(
             return found
     filters, channels, *kernel = weight_shape
     layout, out = geometry(x.shape, kernel, stride, padding, dilation)
-    places, offsets = _places(layout, out, stride), offsets_of(layout, channels, kernel, dilation)
+    places, offsets = _places(layout, out, stride), offsets_of(layout, channels, tuple(kernel), dilation)
     columns, per_group = width(x.dtype), filters // groups
     x, g = plain(x), plain(g)
     if per_group < FLAT_ROWS:  # most of a tile would be empty

@@ -27,6 +27,9 @@ def _fingerprint() -> str:
 SOURCES = _fingerprint()
 
 
+KERNELS: list[Any] = []  # all that there are so far
+
+
 def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None) -> Any:
     """Compile a function for use on arrays, inside other kernels or through `threads.run`."""
     if function is None:
@@ -35,7 +38,8 @@ def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
-        return njit(**options)(function)
+        compiled = njit(**options)(function)
+    KERNELS.append(compiled)
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = SOURCES  # Numba's own stamp sees only the file of this one function

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinymm.kernels import threads
 from tinymm.kernels.jit import kernel
+from tinymm.kernels.memory import scratch
 
 Pair = tuple[int, int]
 
@@ -33,7 +34,7 @@ def _run(kernel, planes, *args) -> None:
 
 
 @kernel
-def _max(start, stop, x, window, stride, padding, y, indices):
+def _max(start, stop, x, window, stride, padding, y):
     height, width = x.shape[1:]
     for p in range(start, stop):
         for i in range(y.shape[1]):
@@ -42,55 +43,93 @@ def _max(start, stop, x, window, stride, padding, y, indices):
             for j in range(y.shape[2]):
                 left = j * stride[1] - padding[1]
                 right, left = min(left + window[1], width), max(left, 0)
+                best = x[p, top, left]
+                for r in range(top, bottom):
+                    for c in range(left, right):
+                        best = _larger(best, x[p, r, c])
+                y[p, i, j] = best
+
+
+@kernel
+def _larger(a, b):
+    """The larger number; NaN if one is NaN."""
+    return a if a >= b or a != a else b
+
+
+@kernel
+def _max_of_four(start, stop, x, y):
+    """The common case, window and stride 2 without padding, in loops that compile to vector instructions."""
+    rows, columns = y.shape[1:]
+    line = scratch(1, x.shape[2], x)[0]
+    for p in range(start, stop):
+        for i in range(rows):
+            upper, lower, y_row = x[p, 2 * i], x[p, 2 * i + 1], y[p, i]
+            for j in range(line.size):
+                line[j] = _larger(upper[j], lower[j])
+            for j in range(columns):
+                y_row[j] = _larger(line[2 * j], line[2 * j + 1])
+
+
+def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    """The greatest number in each window; NaN if one is. Padding is never taken, so it must be less than the window."""
+    planes = _planes(x)
+    y = np.empty((len(planes), *output_size(x.shape, window, stride, padding)), x.dtype)
+    if window == stride == (2, 2) and padding == (0, 0):
+        _run(_max_of_four, planes, y)
+    else:
+        _run(_max, planes, window, stride, padding, y)
+    return y.reshape(*x.shape[:-2], *y.shape[1:])
+
+
+@kernel
+def _places_of_max(start, stop, x, window, stride, padding, indices):
+    height, width = x.shape[1:]
+    for p in range(start, stop):
+        for i in range(indices.shape[1]):
+            top = i * stride[0] - padding[0]
+            bottom, top = min(top + window[0], height), max(top, 0)
+            for j in range(indices.shape[2]):
+                left = j * stride[1] - padding[1]
+                right, left = min(left + window[1], width), max(left, 0)
                 best, where = x[p, top, left], top * width + left
                 for r in range(top, bottom):
                     for c in range(left, right):
                         value = x[p, r, c]
                         if value > best or value != value:
                             best, where = value, r * width + c
-                y[p, i, j], indices[p, i, j] = best, where
+                indices[p, i, j] = where
 
 
 @kernel
-def _max_of_four(start, stop, x, y, indices):
-    """The common case, window and stride 2 without padding, in a form that compiles to vector instructions."""
+def _places_of_four(start, stop, x, indices):
     width = np.int32(x.shape[2])
+    best, row = np.empty(x.shape[2], x.dtype), np.empty(x.shape[2], np.int32)  # of each column's two numbers
     for p in range(start, stop):
-        for i in range(y.shape[1]):
-            upper, lower = x[p, 2 * i], x[p, 2 * i + 1]
-            y_row, index_row = y[p, i], indices[p, i]
-            first = np.int32(2 * i) * width
-            for j in range(y_row.size):
-                best, where = upper[2 * j], first + np.int32(2 * j)
-                corner = where
-                value = upper[2 * j + 1]
-                newer = (value > best) | (value != value)
-                best, where = (value, corner + np.int32(1)) if newer else (best, where)
-                value = lower[2 * j]
-                newer = (value > best) | (value != value)
-                best, where = (value, corner + width) if newer else (best, where)
-                value = lower[2 * j + 1]
-                newer = (value > best) | (value != value)
-                best, where = (value, corner + width + np.int32(1)) if newer else (best, where)
-                y_row[j], index_row[j] = best, where
+        for i in range(indices.shape[1]):
+            upper, lower, out = x[p, 2 * i], x[p, 2 * i + 1], indices[p, i]
+            for j in range(best.size):
+                below = (lower[j] > upper[j]) | (lower[j] != lower[j])
+                best[j] = lower[j] if below else upper[j]
+                row[j] = width if below else np.int32(0)
+            corner = np.int32(2 * i) * width
+            for j in range(out.size):
+                a, b, row_a, row_b = best[2 * j], best[2 * j + 1], row[2 * j], row[2 * j + 1]
+                right = (b > a) | ((b == a) & (row_b < row_a)) | ((b != b) & ((a == a) | (row_b >= row_a)))
+                out[j] = corner + np.int32(2 * j) + (row_b + np.int32(1) if right else row_a)
 
 
-def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """The greatest number in each window, and where it is: row * W + column in its plane, as int32.
+def max_places(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    """Where the maximum of each window is: row * W + column in its plane, as int32.
 
-    Of equal ones the first in reading order is taken; NaN beats all, and the last NaN those before it. Padding is
-    never taken, so it must be less than the window.
+    Of equal numbers it is the first in reading order; NaN beats all, and the last NaN those before it.
     """
     planes = _planes(x)
-    rows, columns = output_size(x.shape, window, stride, padding)
-    y = np.empty((len(planes), rows, columns), x.dtype)
-    indices = np.empty(y.shape, np.int32)
+    indices = np.empty((len(planes), *output_size(x.shape, window, stride, padding)), np.int32)
     if window == stride == (2, 2) and padding == (0, 0):
-        _run(_max_of_four, planes, y, indices)
+        _run(_places_of_four, planes, indices)
     else:
-        _run(_max, planes, window, stride, padding, y, indices)
-    shape = (*x.shape[:-2], rows, columns)
-    return y.reshape(shape), indices.reshape(shape)
+        _run(_places_of_max, planes, window, stride, padding, indices)
+    return indices.reshape(*x.shape[:-2], *indices.shape[1:])
 
 
 @kernel
@@ -104,7 +143,7 @@ def _scatter(start, stop, dx, g, indices):
 
 
 def max_unpool2d(g: np.ndarray, indices: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
-    """The gradient of max_pool2d: each number of g is added at its index in a plane of zeros."""
+    """The gradient of max_pool2d: each number of g is added at its index, given by `max_places`, in a plane of zeros."""
     dx = np.empty(input_shape, g.dtype)
     _run(_scatter, _planes(dx), _planes(g), _planes(indices))
     return dx
@@ -120,7 +159,7 @@ def _gather(start, stop, x, indices, y):
 
 
 def take_pooled(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """The numbers of x at the indices of max_pool2d: what max_unpool2d does, transposed."""
+    """The numbers of x at the indices of `max_places`: what max_unpool2d does, transposed."""
     y = np.empty(indices.shape, x.dtype)
     _run(_gather, _planes(x), _planes(indices), _planes(y))
     return y

@@ -37,6 +37,7 @@ from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 
 RNN, LSTM, GRU = 0, 1, 2
 GRAIN = 16  # samples worth a thread: fewer do not keep the matrix product busy
+LARGE = 2**17  # weights
 NARROW = 8  # features of x up to which its gradient is not worth a tile
 CHUNK = 128  # rows (samples × steps) of one weight-gradient product: its operands fit in a level-2 cache
 SET, ADD = np.False_, np.True_  # not Python's, which Numba would compile a version of the product for each
@@ -197,8 +198,10 @@ def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
 
 
 def _grain(samples, steps, multiplications):
-    """Samples of a shard; little work is not shared at all."""
-    return GRAIN if samples * steps * multiplications > 1_000_000 else samples
+    """Samples of a shard; little work is not shared at all, and weights too large for a cache serve more samples at once."""
+    if samples * steps * multiplications <= 1_000_000:
+        return samples
+    return GRAIN if multiplications <= LARGE else 2 * GRAIN
 
 
 # --- a shard of the batch through all time steps ---------------------------------------------------------
@@ -219,10 +222,10 @@ def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, k
             gates = kept_gates[t, start:stop]
         for n in range(shard):
             copy(x[n, t], z[n, hidden + 1 :])
-        _multiply(z[:, :split], panels_h, gates[:, :columns], SET)
+        multiply_packed(z[:, :split], panels_h, gates[:, :columns], SET)
         if cell == GRU:
             gates[:, columns:] = 0
-            _multiply(z[:, hidden:], panels_x, gates[:, hidden:], ADD)
+            multiply_packed(z[:, hidden:], panels_x, gates[:, hidden:], ADD)
         for n in range(shard):
             if t >= lengths[n]:
                 continue
@@ -289,12 +292,12 @@ def _backward(
                 lstm_cell_backward(gates[t, row], c_before, cells[t, row], dh_n, dc[row], dgates_n)
             else:
                 gru_cell_backward(gates[t, row], h_before, dh_n, dgates_n)
-        _multiply(dgates[filled, :, :columns], panels_h, dh[:, :hidden], ADD)
+        multiply_packed(dgates[filled, :, :columns], panels_h, dh[:, :hidden], ADD)
         if len(dx):
             if features < NARROW:
                 _narrow_product(dgates[filled], width - columns, weight_x, dx[start:stop, t])
             else:
-                _multiply(dgates[filled, :, width - columns :], panels_x, dx[start:stop, t], SET)
+                multiply_packed(dgates[filled, :, width - columns :], panels_x, dx[start:stop, t], SET)
         filled += 1
         if filled == chunk or t == 0:
             pairs = filled * shard
@@ -321,32 +324,6 @@ def _layout(cell, hidden, features):
         return 4 * hidden, 3 * hidden, hidden + 1
     width = hidden if cell == RNN else 4 * hidden
     return width, width, hidden + 1 + features
-
-
-@kernel(fastmath=REASSOCIATE)
-def _multiply(a, panels, out, accumulate):
-    """out = a b or out += a b, for panels of b. One or two rows would leave a tile almost empty: they get a loop."""
-    if len(a) > 2:
-        multiply_packed(a, panels, out, accumulate)
-        return
-    depth, columns = panels.shape[1:]
-    sums = np.empty(columns, panels.dtype)
-    for n in range(len(a)):
-        for p in range(len(panels)):
-            panel = panels[p]
-            sums[:] = 0
-            for k in range(0, depth - 3, 4):  # four at a time, to load and store the sums less often
-                a0, a1, a2, a3 = a[n, k], a[n, k + 1], a[n, k + 2], a[n, k + 3]
-                four = panel[k : k + 4]
-                for j in range(columns):
-                    sums[j] += a0 * four[0, j] + a1 * four[1, j] + a2 * four[2, j] + a3 * four[3, j]
-            for k in range(depth - depth % 4, depth):
-                a0, b0 = a[n, k], panel[k]
-                for j in range(columns):
-                    sums[j] += a0 * b0[j]
-            first = p * columns
-            for j in range(min(columns, out.shape[1] - first)):
-                out[n, first + j] = out[n, first + j] + sums[j] if accumulate else sums[j]
 
 
 @kernel(fastmath=REASSOCIATE)

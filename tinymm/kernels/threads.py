@@ -13,7 +13,8 @@ out for news for a tenth of a millisecond before it goes to sleep. A child made 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -32,6 +33,7 @@ LOOK_OUT = 3000  # looks before falling asleep
 _pool: "_Pool"
 _bell: np.ndarray  # goes up by one when there is a new job
 _num_threads: int
+_least_shards = 1
 
 NEXT, SHARDS, COUNT, WORKING = range(4)  # places in the job's array of integers
 
@@ -237,9 +239,9 @@ def run_sum(
     """
     shards = _number_of_shards(count, grain, MOST_PARTIAL_SUMS)
     totals = np.zeros((shards, *shape), dtype)
-    if shards == 1:
+    if count > 0 and shards == 1:
         kernel(0, count, totals[0], *args)
-    else:
+    elif count > 0:
         _start(jit.instance(_take_sums, kernel), count, shards, (totals, *args))
     result = totals[0]
     for total in totals[1:]:
@@ -248,7 +250,18 @@ def run_sum(
 
 
 def _number_of_shards(count: int, grain: int, most: int) -> int:
-    return max(min(count // max(grain, 1), most), 1)
+    return max(min(count // max(grain, 1), most), _least_shards)
+
+
+@contextmanager
+def sharing_all() -> Iterator[None]:
+    """Share even the smallest work, to compile what large work needs."""
+    global _least_shards
+    _least_shards = 2
+    try:
+        yield
+    finally:
+        _least_shards = 1
 
 
 def _start(worker: Any, count: int, shards: int, args: tuple) -> None:

@@ -42,6 +42,8 @@ def _vector_shape() -> tuple[int, int, int]:
 VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
 TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
 FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few rows
+THIN = 2  # panels at a time for a single row
+FEW_ROWS = 2  # of A would leave a tile almost empty
 
 
 def width(dtype: np.dtype) -> int:
@@ -55,7 +57,7 @@ def flat_width(dtype: np.dtype) -> int:
 
 
 def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, accumulate):
-    """Emit a tile. place_a(i, k), place_b(k) and place_c(i) give pointers to a number, a row and a row."""
+    """Emit a tile. place_a(i, k) gives a pointer to a number, place_b(k, j) and place_c(i, j) to vector j of a row."""
     rows, vectors = shape
     kind = context.get_value_type(number)
     lanes = VECTOR_BYTES * 8 // number.bitwidth
@@ -68,9 +70,8 @@ def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, acc
     nothing = ir.Constant(vector, ir.Undefined)
     align = number.bitwidth // 8
 
-    def at(pointer, j):
-        moved = builder.gep(pointer, [ir.Constant(index, j * lanes)])
-        return builder.bitcast(moved, vector.as_pointer())
+    def at(pointer):
+        return builder.bitcast(pointer, vector.as_pointer())
 
     before = builder.block
     head, body, end = (builder.append_basic_block(f"tile.{name}") for name in ("head", "body", "end"))
@@ -85,8 +86,7 @@ def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, acc
     builder.cbranch(builder.icmp_signed("<", k, depth), body, end)
 
     builder.position_at_end(body)
-    row_b = place_b(k)
-    columns = [builder.load(at(row_b, j), align=align) for j in range(vectors)]
+    columns = [builder.load(at(place_b(k, j)), align=align) for j in range(vectors)]
     for i in range(rows):
         value = builder.load(place_a(i, k), align=align)
         first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
@@ -99,20 +99,23 @@ def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, acc
 
     builder.position_at_end(end)
     for i in range(rows):
-        row_c = place_c(i)
         for j in range(vectors):
-            place = at(row_c, j)
+            place = at(place_c(i, j))
             total = sums[i * vectors + j]
             added = builder.fadd(builder.load(place, align=align), total)
             builder.store(builder.select(accumulate, added, total), place, align=align)
 
 
 class _Emitter:
-    """What all tiles share: pointers into arrays, and the numbers of rows, which stop at the last row."""
+    """What all tiles share: pointers into arrays, vectors of a row, and numbers of rows, which stop at the last row."""
 
     def __init__(self, context, builder, signature, arguments):
         self.context, self.builder = context, builder
         self.signature, self.arguments = signature, arguments
+        self.lanes = VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth
+
+    def vector(self, row, j):
+        return self.builder.gep(row, [ir.Constant(ir.IntType(64), j * self.lanes)])
 
     def pointer(self, argument, start):
         array = self.context.make_array(self.signature.args[argument])
@@ -155,9 +158,9 @@ def _tile_by_tables(shape):
             _emit(
                 context, builder, signature.args[0].dtype, shape,
                 lambda i, k: builder.gep(rows_of_a[i], [builder.load(builder.gep(a_step, [k]))]),
-                lambda k: builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]),
+                lambda k, j: emitter.vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
                 depth,
-                lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]),
+                lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
                 accumulate,
             )  # fmt: skip
             return context.get_dummy_value()
@@ -191,15 +194,40 @@ def tile_by_strides(
         _emit(
             context, builder, signature.args[0].dtype, (ROWS, VECTORS),
             lambda i, k: builder.gep(rows_of_a[i], [builder.mul(k, a_step)]),
-            lambda k: builder.gep(b_data, [builder.mul(k, b_step)]),
+            lambda k, j: emitter.vector(builder.gep(b_data, [builder.mul(k, b_step)]), j),
             depth,
-            lambda i: builder.gep(c_data, [builder.mul(c_stride, ir.Constant(c_stride.type, i))]),
+            lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
             accumulate,
         )  # fmt: skip
         return context.get_dummy_value()
 
     n = types.intp
     return types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean), emit
+
+
+@intrinsic
+def _row_by_panels(typing, a, a_start, b, b_start, panel_size, depth, c, c_start):
+    """c[c_start :] = a row of A times THIN panels of B: a tile of one row, wide enough to keep the CPU busy."""
+
+    def emit(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, _, b_start, panel_size, depth, _, c_start = arguments
+        a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(2, b_start), emitter.pointer(6, c_start)
+        columns = depth.type(VECTORS * emitter.lanes)
+
+        def vector_of_b(k, j):
+            panel = builder.gep(b_data, [builder.mul(panel_size, depth.type(j // VECTORS))])
+            return emitter.vector(builder.gep(panel, [builder.mul(k, columns)]), j % VECTORS)
+
+        _emit(
+            context, builder, signature.args[0].dtype, (1, THIN * VECTORS),
+            lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth,
+            lambda i, j: emitter.vector(c_data, j), ir.IntType(1)(0),
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(a, n, b, n, n, n, c, n), emit
 
 
 @kernel
@@ -228,8 +256,19 @@ def multiply_packed(a, panels, out, accumulate):
 
     `a` may have any strides, neighbours in a row of `out` must be neighbours in memory. For use inside other kernels.
     """
-    columns = panels.shape[2]
-    for p in range(panels.shape[0]):
+    count, depth, columns = panels.shape
+    whole = count - count % THIN if len(a) <= FEW_ROWS else 0
+    if whole:
+        row, line = np.empty(depth, panels.dtype), scratch(THIN, columns, panels).reshape(-1)
+        for i in range(len(a)):
+            for k in range(depth):
+                row[k] = a[i, k]
+            for p in range(0, whole, THIN):
+                _row_by_panels(row, 0, panels, p * depth * columns, depth * columns, depth, line, 0)
+                part = out[i, p * columns : (p + THIN) * columns]
+                for j in range(part.size):
+                    part[j] = part[j] + line[j] if accumulate else line[j]
+    for p in range(whole, count):
         multiply_panel(a, panels[p], out[:, p * columns : (p + 1) * columns], accumulate)
 
 
