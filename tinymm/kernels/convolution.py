@@ -29,6 +29,7 @@ from tinymm.kernels.tile import (
     TILE_BYTES,
     flat_tile_by_tables,
     flat_width,
+    row_by_tables,
     tile_by_tables,
     width,
 )
@@ -141,7 +142,7 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
     """Convolve images start to stop, with stride 1, with weight (O, K), bias (O,), `step` pixels in a tile."""
     filters, depth = weight.shape[0] // groups, weight.shape[1]
     pixels = target.rows * layout.columns
-    pitch = -(-pixels // step) * step
+    pitch = -(-pixels // (2 * step)) * 2 * step
     a_row, a_step = np.arange(FLAT_ROWS) * depth, np.arange(depth)
     group_size = layout.rows * layout.columns * (x.shape[1] // groups)
     buffer = np.zeros(size, x.dtype)
@@ -154,12 +155,20 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
                 planes = y[n, first : first + some]
                 for f in range(some):
                     results[f] = bias[first + f]
-                for q in range(0, pixels, step):
-                    flat_tile_by_tables(
-                        weight, first * depth, a_row, 0, some, a_step,
-                        buffer, g * group_size + q, offsets, depth,
-                        results, q, pitch, True,
-                    )  # fmt: skip
+                if some == 1:  # a tile of several rows would be almost empty
+                    for q in range(0, pixels, 2 * step):
+                        row_by_tables(
+                            weight, first * depth, a_row, 0, 1, a_step,
+                            buffer, g * group_size + q, offsets, depth,
+                            results, q, pitch, True,
+                        )  # fmt: skip
+                else:
+                    for q in range(0, pixels, step):
+                        flat_tile_by_tables(
+                            weight, first * depth, a_row, 0, some, a_step,
+                            buffer, g * group_size + q, offsets, depth,
+                            results, q, pitch, True,
+                        )  # fmt: skip
                 _copy_out(results, layout.columns, some, planes, target)
 
 
@@ -180,7 +189,7 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
     by_pixels = -(-filters // columns) * -(-target.rows * target.columns // ROWS)
     by_filters = -(-filters // FLAT_ROWS) * -(-pitch // step)
     if stride == (1, 1) and by_filters < by_pixels:
-        reach = size - size // groups + int(max(offsets, default=0)) + pitch + step
+        reach = size - size // groups + int(max(offsets, default=0)) + pitch + 2 * step
         threads.run(
             _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, plain(weight), bias,
             y, target, groups, grain=grain(filters * groups * depth * pitch),
@@ -339,32 +348,41 @@ def _weight_products(start, stop, total, x, layout, places, offsets, g):
 
 @kernel(fastmath=REASSOCIATE)
 def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
-    """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another."""
+    """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another.
+
+    With the rows of g laid out as those of the buffer, and zeros between them, neighbours stay side by side.
+    """
     filters, (rows, columns) = g.shape[1] // groups, g.shape[2:]
     size = layout.rows * layout.columns * x.shape[1]
     direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
-    seen = np.empty(rows * columns, x.dtype)
+    step, pitch = stride[1], stride[0] * layout.columns
+    length = (rows - 1) * pitch + (columns - 1) * step + 1
+    spaced = np.zeros(length, x.dtype)
     for n in range(start, stop):
         if not direct:
             fill(buffer, x[n], layout)
-        for group in range(groups):
-            image = (n if direct else 0) * size + group * (size // groups)
+        for o in range(filters * groups):
+            image = (n if direct else 0) * size + o // filters * (size // groups)
+            for i in range(rows):
+                if step == 1:
+                    row = spaced[i * pitch : i * pitch + columns]
+                    for j in range(row.size):
+                        row[j] = g[n, o, i, j]
+                else:
+                    for j in range(columns):
+                        spaced[i * pitch + j * step] = g[n, o, i, j]
             for k in range(len(offsets)):
-                for i in range(rows):
-                    first = image + offsets[k] + i * stride[0] * layout.columns
-                    if stride[1] == 1:
-                        for j in range(columns):
-                            seen[np.uintp(i * columns + j)] = buffer[np.uintp(first + j)]
-                    else:
-                        for j in range(columns):
-                            seen[i * columns + j] = buffer[first + j * stride[1]]
-                for o in range(group * filters, (group + 1) * filters):
-                    gradient = g[n, o].reshape(-1)
+                seen = buffer[image + offsets[k] : image + offsets[k] + length]
+                dot = x.dtype.type(0)
+                for q in range(length):
+                    dot += spaced[q] * seen[q]
+                if not np.isfinite(dot):  # perhaps only because a zero between the rows met such a number
                     dot = x.dtype.type(0)
-                    for q in range(rows * columns):
-                        dot += gradient[q] * seen[q]
-                    total[o, k] += dot
+                    for i in range(rows):
+                        for j in range(columns):
+                            dot += g[n, o, i, j] * seen[i * pitch + j * step]
+                total[o, k] += dot
 
 
 def conv2d_weight_gradient(

@@ -42,6 +42,7 @@ def _vector_shape() -> tuple[int, int, int]:
 VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
 TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
 FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few rows
+ROW_VECTORS = 2 * FLAT_VECTORS  # of a tile of one row, for C of so many columns
 THIN = 2  # panels at a time for a single row
 FEW_ROWS = 2  # of A would leave a tile almost empty
 
@@ -173,6 +174,7 @@ def _tile_by_tables(shape):
 
 tile_by_tables = _tile_by_tables((ROWS, VECTORS))
 flat_tile_by_tables = _tile_by_tables((FLAT_ROWS, FLAT_VECTORS))
+row_by_tables = _tile_by_tables((1, ROW_VECTORS))
 
 
 @intrinsic
