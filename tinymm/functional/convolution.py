@@ -31,6 +31,12 @@ def _conv2d_weight_gradient(x, g, weight_size, stride, padding, dilation, groups
     return kernels.convolution.conv2d_weight_gradient(x, g, weight_size, stride, padding, dilation, groups)
 
 
+@operation()
+def _conv2d_bias_gradient(g):
+    """∂/∂b of Σ g·conv2d(x, w, b): the sum over all pixels of a filter's plane."""
+    return kernels.convolution.conv2d_bias_gradient(g)
+
+
 _conv2d.gradient(
     x=lambda g, x_shape, weight, stride, padding, dilation, groups: _conv2d_input_gradient(
         g, weight, x_shape, stride, padding, dilation, groups
@@ -38,7 +44,7 @@ _conv2d.gradient(
     weight=lambda g, x, weight_shape, stride, padding, dilation, groups: _conv2d_weight_gradient(
         x, g, weight_shape, stride, padding, dilation, groups
     ),
-    bias=lambda g: np.sum(g, axis=(0, 2, 3)),
+    bias=lambda g: _conv2d_bias_gradient(g),
 )
 _conv2d_input_gradient.gradient(
     g=lambda gg, weight, stride, padding, dilation, groups: _conv2d(
@@ -48,6 +54,7 @@ _conv2d_input_gradient.gradient(
         gg, g, weight_shape, stride, padding, dilation, groups
     ),
 )
+_conv2d_bias_gradient.gradient(g=lambda gb, g_shape: np.broadcast_to(gb[:, None, None], g_shape))
 _conv2d_weight_gradient.gradient(
     x=lambda gw, x_shape, g, stride, padding, dilation, groups: _conv2d_input_gradient(
         g, gw, x_shape, stride, padding, dilation, groups

@@ -415,3 +415,20 @@ def conv2d_weight_gradient(
         g.reshape(len(g), filters, len(places)), grain=grain(filters * len(offsets) * len(places)),
     )  # fmt: skip
     return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)
+
+
+@kernel(fastmath=REASSOCIATE)
+def _channel_sums(start, stop, total, g):
+    for n in range(start, stop):
+        for c in range(total.size):
+            values = g[n, c]
+            added = values.dtype.type(0)
+            for q in range(values.size):
+                added += values[q]
+            total[c] += added
+
+
+def conv2d_bias_gradient(g: np.ndarray) -> np.ndarray:
+    """db[o] = the sum over n, i, j of g[n, o, i, j]."""
+    planes = plain(g).reshape(*g.shape[:2], g.shape[2] * g.shape[3])
+    return threads.run_sum(_channel_sums, len(g), g.shape[1:2], g.dtype, planes, grain=grain(8 * planes[:1].size))

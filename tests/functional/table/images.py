@@ -52,6 +52,13 @@ def convolution_gradients(x_shape, w_shape, stride=1, padding=0, dilation=1, gro
         formula=lambda x, g: adjoint(w_shape, g, lambda w: formulas.convolution(x, w, None, *options, groups)),
         torch=lambda t, x, g: t.nn.grad.conv2d_weight(x, w_shape, g, *options, groups),
     )
+    yield Row(
+        "conv2d_bias_gradient",
+        lambda f, g: OPERATIONS["conv2d_bias_gradient"](g),
+        [(g_shape,)],
+        formula=lambda g: g.sum(axis=(0, 2, 3)),
+        torch=lambda t, g: g.sum((0, 2, 3)),
+    )
 
 
 def adjoint(shape, g, linear):
