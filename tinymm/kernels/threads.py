@@ -7,9 +7,10 @@ the shards: the same bits come out with one thread and with twenty.
 
 Shards are taken in machine code from an atomic counter, because a thread that asks for Python's global lock in
 vain falls asleep, and to wake it costs more than many a shard. For the same reason whoever has nothing to do looks
-out for news for a tenth of a millisecond before it goes to sleep. A child made by `fork` makes its own helpers.
+out for news for about a millisecond before it goes to sleep. A child made by `fork` makes its own helpers.
 """
 
+import ctypes
 import os
 import threading
 import time
@@ -28,7 +29,8 @@ from tinymm.kernels import jit
 
 MOST_SHARDS = 16  # enough to even out the load of a laptop's cores
 MOST_PARTIAL_SUMS = 8  # each needs memory for a whole result
-LOOK_OUT = 3000  # looks before falling asleep
+LOOK_OUT = 20_000  # looks for a new job before falling asleep, about a millisecond
+WAIT = 100_000  # looks for the end of the others' work: who falls asleep here wakes up late, and on another CPU
 
 _pool: "_Pool"
 _bell: np.ndarray  # goes up by one when there is a new job
@@ -82,7 +84,7 @@ def _join(leading, job, bell):
 def _leave(leading, job, bell, heard):
     """The leader looks out for the end of the others' work, a helper for the next job."""
     if leading:
-        for _ in range(LOOK_OUT):
+        for _ in range(WAIT):
             if _look(job, WORKING) == 0:
                 break
     else:
@@ -120,11 +122,23 @@ def _take_sums(leading, job, bell, totals, *args):
     _leave(leading, job, bell, heard)
 
 
+# The number of the CPU that the calling thread is on; only Linux tells.
+_cpu: Callable[[], int] = getattr(ctypes.CDLL(None), "sched_getcpu", lambda: -1) if os.name == "posix" else lambda: -1
+
+
+def _leave_cpu(cpu: int) -> None:
+    """Go to another CPU if on this one. Linux often wakes a helper where the leader is, and leaves both there for long."""
+    if cpu >= 0 and _cpu() == cpu:
+        others = os.sched_getaffinity(os.getpid()) - {cpu}
+        if others:
+            os.sched_setaffinity(0, others)
+
+
 class _Job:
     """A kernel's worker, its arguments and its counters: next shard, shards, count, helpers at work."""
 
     def __init__(self, worker: Any, count: int, shards: int, args: tuple):
-        self.worker = worker
+        self.worker, self.cpu = worker, -1
         self.args: tuple | None = args
         self.counters = np.array([0, shards, count, 0])
         self.error: BaseException | None = None
@@ -134,6 +148,7 @@ class _Job:
         args, interrupt = self.args or (), None
         try:
             if helpers > 0:
+                self.cpu = _cpu()
                 _pool.ask(self, helpers)
             self.worker(True, self.counters, _bell, *args)
         except BaseException as error:
@@ -156,6 +171,7 @@ class _Job:
         if args is None:
             return
         try:
+            _leave_cpu(self.cpu)
             self.worker(False, self.counters, _bell, *args)
         except BaseException as error:
             self.error = error
