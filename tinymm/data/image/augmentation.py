@@ -11,92 +11,18 @@ neural networks with cutout, arXiv:1708.04552.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from tinymm.data.image import check_batch
-
-
-def affine(
-    images: np.ndarray,
-    shift: ArrayLike = (0.0, 0.0),
-    rotate: ArrayLike = 0.0,
-    zoom: ArrayLike = 1.0,
-    shear: ArrayLike = 0.0,
-    fill: float = 0.0,
-) -> np.ndarray:
-    """Move, turn, enlarge and slant images about their centre.
-
-    A point p = (x, y) of the image goes to p' = R S Z p + t, with y pointing down and
-
-        R = [cos α  sin α; −sin α  cos α]    S = [1  −tan σ; 0  1]    Z = zoom · I    t = shift
-
-    Each output pixel p' looks back to p = (R S Z)⁻¹ (p' − t) and mixes the four pixels around it bilinearly.
-
-    Args:
-        images: (N, C, H, W).
-        shift: pixels (down, right), shape (2,) or (N, 2).
-        rotate: angle α in degrees, counter-clockwise, a number or (N,).
-        zoom: factor > 0, above 1 enlarges, a number or (N,).
-        shear: angle σ in degrees by which the top leans to the right, a number or (N,).
-        fill: the value outside the image.
-
-    Returns:
-        images of the same shape and dtype.
-
-    >>> affine(np.array([[[[1.0, 2.0, 3.0]]]]), shift=(0, 1))
-    array([[[[0., 1., 2.]]]])
-    """
-    images = check_batch("affine", images)
-    n = len(images)
-    shift = np.broadcast_to(np.asarray(shift, np.float64), (n, 2))
-    alpha, zoom, sigma = (
-        np.broadcast_to(np.asarray(value, np.float64), n) for value in (np.deg2rad(rotate), zoom, np.deg2rad(shear))
-    )
-    if not (zoom > 0).all():
-        raise ValueError(f"affine: zoom {zoom.min()} must be above 0, 1 keeps the size")
-    if not np.isfinite([shift.sum(), alpha.sum(), zoom.sum(), sigma.sum()]).all():
-        raise ValueError("affine: shift, rotate, zoom and shear must be finite")
-    cos, sin, tan = np.cos(alpha), np.sin(alpha), np.tan(sigma)
-    # the inverse (R S Z)⁻¹ = S⁻¹ Rᵀ / zoom, written out; rows and columns for (x, y)
-    inverse = np.stack([cos + tan * sin, -sin + tan * cos, sin, cos], axis=1) / zoom[:, None]
-
-    height, width = images.shape[2:]
-    dtype = images.dtype
-    y = np.arange(height) - (height - 1) / 2 - shift[:, :1]  # (N, H)
-    x = np.arange(width) - (width - 1) / 2 - shift[:, 1:]  # (N, W)
-    xx, xy, yx, yy = (entry[:, None] for entry in inverse.T)
-    rows = (yx * x).astype(dtype)[:, None, :] + (yy * y + (height - 1) / 2).astype(dtype)[:, :, None]
-    columns = (xx * x + (width - 1) / 2).astype(dtype)[:, None, :] + (xy * y).astype(dtype)[:, :, None]
-    return _sample(images, rows, columns, fill)
-
-
-def _sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float) -> np.ndarray:
-    """Read images (N, C, H, W) at fractional places (N, H', W') bilinearly, `fill` being all around."""
-    n, c, height, width = images.shape
-    stride, plane = width + 3, (height + 3) * (width + 3)
-    # a frame of `fill`, one pixel before and two behind: every place clipped to it has four neighbours
-    framed = np.full((n, c, height + 3, stride), fill, images.dtype)
-    framed[:, :, 1:-2, 1:-2] = images
-    rows = np.clip(rows, -1, height) + 1
-    columns = np.clip(columns, -1, width) + 1
-    top, left = rows.astype(np.intp), columns.astype(np.intp)  # truncation is floor, as both are ≥ 0
-    down, right = rows - top, columns - left
-    corner = top * stride + left + np.arange(n)[:, None, None] * (c * plane)
-    out = np.empty((n, c, *rows.shape[1:]), images.dtype)
-    flat = framed.ravel()
-    for channel in range(c):
-        at = corner + channel * plane
-        upper = flat[at] + (flat[at + 1] - flat[at]) * right
-        lower = flat[at + stride] + (flat[at + stride + 1] - flat[at + stride]) * right
-        out[:, channel] = upper + (lower - upper) * down
-    return out
+from tinymm.data.image.checks import check_batch
+from tinymm.data.image.filters import gaussian_blur
+from tinymm.data.image.levels import adjust
+from tinymm.data.image.warping import affine
 
 
 def add_noise(images: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
     """Add Gaussian noise of standard deviation `std` to every pixel. Values may leave [0, 1]."""
     images = check_batch("add_noise", images)
-    if std < 0:
-        raise ValueError(f"add_noise: std {std} must not be negative")
+    if not 0 <= std < np.inf:
+        raise ValueError(f"add_noise: std {std} must be a number that is not negative")
     dtype = images.dtype if images.dtype in (np.float32, np.float64) else np.dtype(np.float32)
     noise = rng.standard_normal(images.shape, dtype=dtype)  # type: ignore[arg-type]
     return images + (images.dtype.type(std) * noise).astype(images.dtype, copy=False)
@@ -125,7 +51,8 @@ def cutout(images: np.ndarray, size: float, rng: np.random.Generator, fill: floa
 class Augmentation:
     """A random change for each image of a batch: `augmentation(images, rng)`.
 
-    Each amount is the largest change; it is drawn evenly between minus and plus that, anew for each image.
+    Each amount is the largest change; it is drawn evenly between minus and plus that (blur: 0 and that), anew for each
+    image. The changes are made in the order of the arguments: what moves, what the lens does, the light, the sensor.
     The defaults keep handwritten digits what they are: nothing is mirrored, and a 6 is not turned into a 9.
 
     Augment before standardising, while 0 is the background: `fill` is what moves in from outside.
@@ -135,6 +62,9 @@ class Augmentation:
         rotate: degrees.
         zoom: the factor lies between 1 − zoom and 1 + zoom.
         shear: degrees.
+        blur: standard deviation of the Gaussian, in pixels.
+        contrast: the factor lies between 1 − contrast and 1 + contrast.
+        brightness: what is added to every pixel.
         noise: standard deviation of the Gaussian noise.
         cutout: side of the rectangle blotted out, as a fraction of the image's.
         fill: background value.
@@ -151,12 +81,18 @@ class Augmentation:
     rotate: float = 10.0
     zoom: float = 0.1
     shear: float = 8.0
+    blur: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
     noise: float = 0.0
     cutout: float = 0.0
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        limits = {"shift": 1.0, "rotate": 180.0, "zoom": 0.99, "shear": 80.0, "noise": np.inf, "cutout": 1.0}
+        limits = {
+            "shift": 1.0, "rotate": 180.0, "zoom": 0.99, "shear": 80.0,
+            "blur": 100.0, "contrast": 1.0, "brightness": 1.0, "noise": np.inf, "cutout": 1.0,
+        }  # fmt: skip
         for name, most in limits.items():
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"Augmentation: {name} {getattr(self, name)} must lie between 0 and {most:g}")
@@ -176,6 +112,11 @@ class Augmentation:
                 shear=shear[:, 0] * self.shear,
                 fill=self.fill,
             )
+        if self.blur:
+            images = gaussian_blur(images, rng.uniform(0, self.blur, n))
+        if self.contrast or self.brightness:
+            contrast, brightness = rng.uniform(-1, 1, (2, n))
+            images = adjust(images, 1 + contrast * self.contrast, brightness * self.brightness)
         if self.noise:
             images = add_noise(images, self.noise, rng)
         if self.cutout:

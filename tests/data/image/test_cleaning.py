@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinymm.data.cleaning import clean, overlap
+from tinymm.data.image.cleaning import clean, overlap
 
 
 def good(n=6, dtype=np.float32):
