@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinymm.data.loading import DataLoader
+from tinymm.sparse import CSRMatrix
 
 sizes = st.integers(1, 40)
 
@@ -136,3 +137,25 @@ def test_batch_size_is_a_whole_number():
 
 def test_repr_says_what_it_gives():
     assert "1,000 samples, 16 batches of 64" in repr(DataLoader(np.zeros(1000)))
+
+
+def test_sparse_rows_come_in_batches_like_those_of_an_array():
+    dense = np.random.default_rng(0).integers(0, 2, (7, 5)).astype(np.float32)
+    options = {"batch_size": 3, "seed": 4}
+    sparse_batches = DataLoader(CSRMatrix.from_dense(dense), np.arange(7), **options)
+    for (x, i), (expected, j) in zip(sparse_batches, DataLoader(dense, np.arange(7), **options), strict=True):
+        assert isinstance(x, CSRMatrix)
+        np.testing.assert_array_equal(x.toarray(), expected)
+        np.testing.assert_array_equal(i, j)
+
+
+def test_texts_and_sounds_come_whole():
+    sounds = np.empty(4, object)
+    for i in range(4):
+        sounds[i] = np.full(i % 2 + 3, i, np.float32)  # two lengths
+    texts = np.array(["zero", "one", "退款", ""], object)
+    for x, text, i in DataLoader(sounds, texts, np.arange(4), batch_size=2, seed=1):
+        assert x.shape == text.shape == (2,)
+        for sound, written, k in zip(x, text, i, strict=True):
+            np.testing.assert_array_equal(sound, sounds[k])
+            assert written == texts[k]

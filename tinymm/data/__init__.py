@@ -1,9 +1,14 @@
-"""Data: cleaning, preparation, augmentation, batches and the data sets themselves."""
+"""Data: cleaning, preparation, augmentation, batches and the data sets themselves.
 
-from tinymm.data.augmentation import Augmentation
-from tinymm.data.cleaning import clean, overlap
+`image`, `audio` and `text` hold what belongs to one sense, `datasets` the sets.
+"""
+
+from tinymm.data import audio, image, text
 from tinymm.data.datasets import Dataset
+from tinymm.data.image import Augmentation, clean, overlap
 from tinymm.data.loading import DataLoader
 from tinymm.data.standardizing import Standardizer
 
-__all__ = ["Augmentation", "DataLoader", "Dataset", "Standardizer", "clean", "overlap"]
+__all__ = [
+    *("Augmentation", "DataLoader", "Dataset", "Standardizer", "audio", "clean", "image", "overlap", "text"),
+]

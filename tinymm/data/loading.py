@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tinymm.sparse import as_rows
+
 
 class DataLoader:
     """Iterate over aligned arrays in batches.
@@ -17,7 +19,8 @@ class DataLoader:
         loader.load_state_dict(state)    # later: the next loop gives the rest of that epoch
 
     Args:
-        arrays: one or more arrays, `x, y` as a rule, with equal first axes.
+        arrays: one or more arrays, `x, y` as a rule, with equal first axes. Sounds and texts come as arrays of objects, as
+            in a `Dataset`, counted words as a `CSRMatrix`.
         batch_size: samples in a batch; the last one may have fewer.
         shuffle: a new order each epoch; otherwise the order of the arrays.
         seed: a whole number ≥ 0.
@@ -25,7 +28,8 @@ class DataLoader:
         augment: `(x, rng) -> x`, applied to each batch of the first array, `rng` being a fresh Generator.
 
     Yields:
-        one tuple per batch with a part of each array. The parts are copies: change them freely.
+        one tuple per batch with a part of each array. The parts are copies: change them freely (but not the objects
+        in them: sounds are shared).
 
     Raises:
         ValueError: no data, lengths that differ, `batch_size` < 1, seed < 0, or `drop_last` leaves nothing.
@@ -47,7 +51,7 @@ class DataLoader:
         drop_last: bool = False,
         augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     ):
-        self.arrays = tuple(np.asarray(array) for array in arrays)
+        self.arrays = tuple(as_rows(array) for array in arrays)
         lengths = [len(array) if array.ndim else 0 for array in self.arrays]
         if not lengths or 0 in lengths:
             shapes = ", ".join(str(array.shape) for array in self.arrays) or "nothing"

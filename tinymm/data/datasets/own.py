@@ -1,151 +1,18 @@
-"""The data sets: `load_*` for what comes with the package, `fetch_*` for what is downloaded once.
-
-Every image set follows one convention: `x` is float32 of shape (N, channels, height, width), 0 is background
-(black) and 1 full ink (white); `y` is int64 of shape (N,), the index into `class_names`.
-"""
+"""Data sets by name, and your own images from a file or folder."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tinymm.data.download import RemoteFile, fetch_file
-from tinymm.data.idx import read_idx
+from tinymm.data.datasets.catalogue import NAMED, suggestion
+from tinymm.data.datasets.dataset import Dataset
 
 NO_IMAGES = {"thumbs.db", "desktop.ini"}  # what file managers leave in folders; and whatever begins with a dot
-BUNDLED = Path(__file__).parent / "bundled"
-
-MNIST_ADDRESSES = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist",
-    "https://storage.googleapis.com/cvdf-datasets/mnist",
-)
-MNIST_FILES = {
-    "train": (
-        RemoteFile(
-            "train-images-idx3-ubyte.gz",
-            9_912_422,
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        ),
-        RemoteFile(
-            "train-labels-idx1-ubyte.gz",
-            28_881,
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        ),
-    ),
-    "test": (
-        RemoteFile(
-            "t10k-images-idx3-ubyte.gz",
-            1_648_877,
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        ),
-        RemoteFile(
-            "t10k-labels-idx1-ubyte.gz",
-            4_542,
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        ),
-    ),
-}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
-    """Samples, their labels, and where they come from.
-
-    Attributes:
-        x: the samples, first axis N. Images: (N, channels, height, width) float32 in [0, 1].
-        y: (N,) int64 labels, `class_names[y[i]]` being the name of sample i's class.
-        class_names: one name per class.
-        name, source, licence: what to cite and what is allowed.
-        files: the file of each sample, if each has one.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    class_names: tuple[str, ...]
-    name: str
-    source: str
-    licence: str
-    files: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ValueError(f"Dataset: {len(self.x)} samples but {len(self.y)} labels: each needs one")
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __repr__(self) -> str:
-        shape = "×".join(str(size) for size in self.x.shape[1:])
-        return (
-            f"{self.name}: {len(self):,} samples of {shape} {self.x.dtype}, "
-            f"{len(self.class_names)} classes ({self.licence}; {self.source})"
-        )
-
-
-def load_digits() -> Dataset:
-    """Return the bundled handwritten digits: 1,797 real images of 8×8 pixels.
-
-    `x` is (1797, 1, 8, 8) float32: the 0 to 16 inked dots of each pixel, divided by 16.
-
-    Source: Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits (its test part), UCI Machine
-    Learning Repository, CC BY 4.0, https://doi.org/10.24432/C50P49.
-
-    >>> load_digits()
-    UCI digits: 1,797 samples of 1×8×8 float32, 10 classes (CC BY 4.0; https://doi.org/10.24432/C50P49)
-    """
-    with np.load(BUNDLED / "digits.npz", allow_pickle=False) as stored:
-        images, labels = stored["images"], stored["labels"]
-    return Dataset(
-        x=images[:, None] / np.float32(16),
-        y=labels.astype(np.int64),
-        class_names=tuple("0123456789"),
-        name="UCI digits",
-        source="https://doi.org/10.24432/C50P49",
-        licence="CC BY 4.0",
-    )
-
-
-def fetch_mnist(subset: str = "train", data_home: str | os.PathLike | None = None) -> Dataset:
-    """Return MNIST, downloaded on first use: handwritten digits of 28×28 pixels.
-
-    Args:
-        subset: "train" (60,000 images) or "test" (10,000).
-        data_home: the folder that keeps downloads; by default the user's cache. The folder named by the
-            environment variable TINYMM_DATA is looked in first (its subfolder `mnist`).
-
-    Returns:
-        Dataset whose `x` is (N, 1, 28, 28) float32: the pixels 0 to 255, divided by 255.
-
-    Raises:
-        ValueError: an unknown subset, or a file that is not the official one.
-        ConnectionError: no network; the message says where to put the files.
-
-    Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", CC BY-SA 3.0; LeCun, Bottou,
-    Bengio and Haffner (1998), Gradient-based learning applied to document recognition, Proc. IEEE 86(11).
-    """
-    if subset not in MNIST_FILES:
-        raise ValueError(f"fetch_mnist: subset {subset!r} is unknown: choose 'train' or 'test'")
-    image_path, label_path = (fetch_file(file, "mnist", MNIST_ADDRESSES, data_home) for file in MNIST_FILES[subset])
-    return Dataset(
-        x=read_idx(image_path, axes=3)[:, None] / np.float32(255),
-        y=read_idx(label_path, axes=1).astype(np.int64),
-        class_names=tuple("0123456789"),
-        name=f"MNIST {subset}",
-        source="http://yann.lecun.com/exdb/mnist",
-        licence="CC BY-SA 3.0",
-    )
-
-
-NAMED = {
-    "digits": load_digits,
-    "mnist": lambda: fetch_mnist("train"),
-    "mnist-test": lambda: fetch_mnist("test"),
-}
 
 
 def open_dataset(name: str | os.PathLike, on_problem: str = "raise") -> Dataset:
-    """Return a data set by name ("digits", "mnist", "mnist-test"), or your own images from a file or folder.
+    """Return a data set by its name in `CATALOGUE` ("digits", "mnist", "fsdd", …), or your own images from a file or folder.
 
     A `.npz` file holds the arrays `x`, (N, C, H, W) floats in [0, 1] or (N, H, W) if they are grey, `y`, N whole
     numbers from 0, and if you like `class_names`. A folder holds one folder of image files per class, named like the
@@ -162,8 +29,8 @@ def open_dataset(name: str | os.PathLike, on_problem: str = "raise") -> Dataset:
         return _from_folder(path, on_problem)
     if not path.is_file():
         raise FileNotFoundError(
-            f"data: there is no data set or file {str(name)!r}: choose one of {', '.join(NAMED)}, or give a .npz file or "
-            "a folder of images"
+            f"data: there is no data set or file {str(name)!r}: {suggestion(str(name), NAMED).removesuffix('?')}, or give a "
+            ".npz file or a folder of images"
         )
     return _from_npz(path)
 

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tinymm.data.cleaning import clean
 from tinymm.data.datasets import open_dataset
+from tinymm.data.image.cleaning import clean
 
 Image = pytest.importorskip("PIL.Image")
 
