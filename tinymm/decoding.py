@@ -1,0 +1,203 @@
+"""From log-probabilities over time to sequences of labels: reading what a network trained with `ctc_loss` writes.
+
+An alignment names a label or the blank for each step; merging its repeats and dropping its blanks gives the labels it
+says. The greedy decoder reads the one best alignment, for whole sequences or chunk by chunk; the prefix beam search
+looks for the best labels, whose probability is a sum over alignments, and can listen to a language model.
+
+Sources: Graves, Fernández, Gomez & Schmidhuber, "Connectionist temporal classification" (2006), section 3.2; Hannun,
+Maas, Jurafsky & Ng, "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs"
+(2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinymm.functional.checks import checked_lengths
+from tinymm.functional.ctc import check_blank, check_probabilities
+
+LanguageModel = Callable[[tuple[int, ...]], Any]
+
+
+def greedy(log_probs: Any, lengths: Any = None, blank: int = 0) -> list[list[int]]:
+    """The most likely label of each step, repeats merged and blanks dropped: N lists of labels.
+
+    log_probs (N, T, C), or logits, for only their order counts; lengths (N,) how many steps count, None for all. Of
+    equals the lowest label wins. ValueError for shapes, lengths or a blank that do not fit and for NaN.
+
+    >>> greedy(np.log([[[0.1, 0.8, 0.1], [0.1, 0.7, 0.2], [0.6, 0.2, 0.2], [0.3, 0.5, 0.2]]]))
+    [[1, 1]]
+    """
+    sequences = _sequences("greedy", log_probs, lengths, blank)
+    return [_collapse(y.argmax(1), blank, before=blank) for y in sequences]
+
+
+class GreedyDecoder:
+    """`greedy` for sound that still arrives: feed it the steps as they come.
+
+    `feed` returns the labels that are new, `labels` holds all so far. However the steps are cut into chunks, the
+    labels are those of the whole. One decoder reads one sequence: make a new one for the next.
+
+    >>> decoder = GreedyDecoder()
+    >>> decoder.feed(np.log([[0.1, 0.8, 0.1], [0.1, 0.7, 0.2]])), decoder.feed(np.log([[0.1, 0.7, 0.2]]))
+    ([1], [])
+    """
+
+    def __init__(self, blank: int = 0):
+        self.blank = blank
+        self.labels: list[int] = []
+        self._last = blank  # the alignment's last label
+
+    def feed(self, log_probs: Any) -> list[int]:
+        """Read the next steps (T, C), T ≥ 0, of one sequence; return the labels that they add."""
+        chunk = np.asarray(log_probs)
+        if chunk.ndim != 2:
+            hint = ": one sequence at a time, try log_probs[0]" if chunk.ndim == 3 else ""
+            raise ValueError(f"GreedyDecoder: log_probs are {chunk.shape}, but expected (T, C){hint}")
+        (steps,) = _sequences("GreedyDecoder", chunk[None], None, self.blank)
+        alignment = steps.argmax(1)
+        new = _collapse(alignment, self.blank, before=self._last)
+        if len(alignment):
+            self._last = int(alignment[-1])
+        self.labels += new
+        return new
+
+
+class Hypothesis(NamedTuple):
+    """What may have been said, and the logarithm of how likely that is."""
+
+    labels: tuple[int, ...]
+    log_score: float
+
+
+def prefix_beam_search(
+    log_probs: Any,
+    lengths: Any = None,
+    beam_width: int = 16,
+    blank: int = 0,
+    language_model: LanguageModel | None = None,
+) -> list[list[Hypothesis]]:
+    """For each of N sequences up to `beam_width` hypotheses, the best first.
+
+    The log-score of labels is log Σ_π Πₜ p(t, πₜ) over their alignments, the negative of their CTC loss, and is exact if
+    the beam is wide enough for all prefixes; a narrow one leaves out alignments, so that a score can only be too low.
+    Each step keeps the `beam_width` best prefixes; per prefix the probabilities of ending in a blank and in its
+    last label are told apart, for only after a blank does a repeated label count anew.
+
+    `language_model(prefix)` takes a tuple of labels and returns C numbers, which are added to the log-score when the
+    label joins the prefix: α log p(label | prefix) + β for a model of weight α and a bonus β per label (Hannun et al.
+    2014, algorithm 1).
+
+    log_probs (N, T, C), lengths as in `greedy`. Where no alignment is possible the one hypothesis is ((), −∞).
+    ValueError for shapes, lengths, a beam or a blank that do not fit, for NaN and for log_probs above 0.
+
+    >>> half = np.log(np.full((1, 2, 2), 0.5))
+    >>> [(labels, round(float(np.exp(score)), 2)) for labels, score in prefix_beam_search(half)[0]]
+    [((1,), 0.75), ((), 0.25)]
+    """
+    where = "prefix_beam_search"
+    if isinstance(beam_width, bool) or not isinstance(beam_width, int | np.integer) or beam_width < 1:
+        raise ValueError(f"{where}: beam_width is {beam_width!r}, but it must be a whole number of at least 1")
+    sequences = _sequences(where, log_probs, lengths, blank)
+    check_probabilities(where, log_probs)
+    return [_search(y.astype(np.float64), int(beam_width), blank, language_model) for y in sequences]
+
+
+def _search(steps: np.ndarray, width: int, blank: int, language_model: LanguageModel | None) -> list[Hypothesis]:
+    prefixes = _Prefixes(steps.shape[1], language_model)
+    # The beam: of each prefix its number, its parent's, its last label, and log p of ending in a blank and in that label.
+    node, parent, last = np.array([0]), np.array([-1]), np.array([blank])
+    in_blank, in_label, bias = np.array([0.0]), np.array([-np.inf]), np.array([0.0])
+    for y in steps:
+        total = np.logaddexp(in_blank, in_label)
+        grown = total[:, None] + y
+        rows = np.arange(len(node))
+        grown[rows, last] = in_blank + y[last]  # the same label anew
+        grown[:, blank] = -np.inf
+        in_blank, in_label = total + y[blank], in_label + y[last]
+        child, of = np.nonzero(parent[:, None] == node)  # where a prefix and its parent are both in the beam
+        in_label[child] = np.logaddexp(in_label[child], grown[of, last[child]])
+        grown[of, last[child]] = -np.inf
+
+        stays = np.logaddexp(in_blank, in_label) + bias
+        following = bias[:, None] + prefixes.scores(node)
+        scores = np.concatenate([stays, (grown + following).ravel()])
+        best = np.argsort(-scores, kind="stable")[:width]
+        best = best[scores[best] > -np.inf]
+        if not len(best):
+            return [Hypothesis((), -np.inf)]
+        kept = best[best < len(node)]
+        source, label = np.divmod(best[best >= len(node)] - len(node), len(y))
+        new = prefixes.children(node[source], label)
+        parent = np.concatenate([parent[kept], node[source]])
+        node = np.concatenate([node[kept], new])
+        last = np.concatenate([last[kept], label])
+        in_blank = np.concatenate([in_blank[kept], np.full(len(new), -np.inf)])
+        in_label = np.concatenate([in_label[kept], grown[source, label]])
+        bias = np.concatenate([bias[kept], following[source, label]])
+    scores = np.logaddexp(in_blank, in_label) + bias
+    return [Hypothesis(prefixes.labels(node[i]), float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+
+
+class _Prefixes:
+    """Sequences of labels by number: each is its parent's with one more label; 0 is the empty one."""
+
+    def __init__(self, classes: int, language_model: LanguageModel | None):
+        self.links: list[tuple[int, int]] = [(-1, -1)]
+        self.numbers: dict[tuple[int, int], int] = {}
+        self.classes, self.language_model = classes, language_model
+        self.known: dict[int, np.ndarray] = {}
+
+    def children(self, parents: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        found = []
+        for link in zip(parents.tolist(), labels.tolist(), strict=True):
+            number = self.numbers.setdefault(link, len(self.links))
+            if number == len(self.links):
+                self.links.append(link)
+            found.append(number)
+        return np.array(found, int)
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        labels = []
+        while number:
+            number, label = self.links[number]
+            labels.append(label)
+        return tuple(reversed(labels))
+
+    def scores(self, numbers: np.ndarray) -> Any:
+        """What the language model adds for each label that may follow (W, C)."""
+        if self.language_model is None:
+            return np.zeros(self.classes)
+        for number in set(numbers.tolist()) - self.known.keys():
+            scores = np.asarray(self.language_model(self.labels(number)), np.float64)
+            if scores.shape != (self.classes,) or not (scores < np.inf).all():
+                raise ValueError(
+                    f"prefix_beam_search: language_model gave {scores.shape} scores, but it must give one number below "
+                    f"infinity for each of the {self.classes} classes"
+                )
+            self.known[number] = scores
+        return np.array([self.known[number] for number in numbers.tolist()])
+
+
+def _sequences(where: str, log_probs: Any, lengths: Any, blank: int) -> list[np.ndarray]:
+    """Each sequence as far as it goes, (T, C)."""
+    values = np.asarray(log_probs)
+    if values.ndim != 3:
+        hint = ", for one sequence try log_probs[None]" if values.ndim == 2 else ""
+        raise ValueError(f"{where}: log_probs are {values.shape}, but expected (N, T, C){hint}")
+    check_blank(where, blank, values.shape[2])
+    lengths = checked_lengths(where, "lengths", lengths, np.full(len(values), values.shape[1]))
+    sequences = [y[:length] for y, length in zip(values, lengths, strict=True)]
+    for n, y in enumerate(sequences):
+        if np.isnan(y).any():
+            raise ValueError(f"{where}: log_probs of sample {n} hold NaN: look for the model's first NaN")
+    return sequences
+
+
+def _collapse(alignment: np.ndarray, blank: int, before: int) -> list[int]:
+    """Merge repeats, `before` being the label of the step before, then drop blanks."""
+    changed = np.diff(alignment, prepend=before) != 0
+    return alignment[changed & (alignment != blank)].tolist()
