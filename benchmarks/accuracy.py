@@ -32,11 +32,12 @@ def score(recipe: Recipe) -> None:
     data = open_dataset(recipe.data)
     started = time.perf_counter()
 
-    def fit_predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:
-        return train_model(recipe, x, y, 10, title=f"{recipe.model} on {data.name}").probabilities(x_test).argmax(1)
+    def fit_predict(train: np.ndarray, _: np.ndarray, test: np.ndarray) -> np.ndarray:
+        trained = train_model(recipe, data.subset(train), title=f"{recipe.model} on {data.name}")
+        return trained.probabilities(data.x[test]).argmax(1)
 
     folds = StratifiedKFold(recipe.folds, shuffle=True, random_state=0)
-    result = cross_validate(fit_predict, data.x, data.y, cv=folds)
+    result = cross_validate(fit_predict, np.arange(len(data)), data.y, cv=folds)
     report(f"{recipe.model}, {data.name}, {recipe.folds} folds", result, started)
 
 

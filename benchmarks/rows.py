@@ -107,7 +107,7 @@ def recurrent(cell: str, n: int, t: int, d: int, h: int, quick: bool = False) ->
     )  # fmt: skip
 
 
-# The reference model's parameters by the names of MMBigModel's state_dict, in order.
+# The reference model's parameters in the order of MMBigModel's state_dict, whose names tell the sense too.
 REFERENCE: Shapes = {
     "conv1.weight": (32, 1, 3, 3), "conv1.bias": (32,), "conv2.weight": (64, 32, 3, 3), "conv2.bias": (64,),
     "features.weight": (128, 1600), "features.bias": (128,),

@@ -55,6 +55,8 @@ def full(tmp_path):
             "average": {"precision": np.array([np.nan, 0.25])},
         },
         figures={"Curves": axes, "Confusion": plots.png(plots.confusion_matrix([[1, 0], [2, 3]]))},
+        explanation="good: lovely",
+        mistakes="good, taken for bad: not bad at all",
         data="12 samples\n  2 dropped",
         configuration={"lr": 0.001, "layers": [32, 64]},
         command="tinymm train --seed 0",
@@ -73,6 +75,8 @@ def test_everything_passed_is_on_the_page(tmp_path):
         "0.6000 ± 0.1414",
         "0.2500",
         "over 2 folds",
+        "What the model looks at good: lovely",
+        "Mistakes good, taken for bad: not bad at all",
         "12 samples",
         "2 dropped",
         "0.001",
@@ -98,9 +102,10 @@ def test_text_is_escaped(tmp_path):
     page = report(
         tmp_path, nasty, summary={nasty: nasty}, metrics={nasty: {nasty: 1}}, figures={nasty: png}, data=nasty,
         configuration={nasty: nasty}, command=nasty, versions={nasty: nasty}, notes=nasty,
+        explanation=nasty, mistakes=nasty,
     )  # fmt: skip
     assert "script" not in page.tags
-    assert page.text.count(nasty) == 14  # in each place it was passed, the title in two
+    assert page.text.count(nasty) == 16  # in each place it was passed, the title in two
     assert ("alt", nasty) in page.attributes
 
 

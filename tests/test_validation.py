@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinymm.sparse import CSRMatrix
 from tinymm.validation import (
+    GroupKFold,
     KFold,
+    LeaveOneGroupOut,
     StratifiedKFold,
     cross_validate,
+    score_folds,
     train_test_split,
     train_validation_test_split,
 )
@@ -69,6 +73,65 @@ def test_equal_seeds_give_equal_folds(splitter):
     first, second = (folds_of(splitter(4, shuffle=True, random_state=r), y, y) for r in rng)
     assert first == second
     assert first != folds_of(splitter(4, shuffle=True, random_state=rng[0]), y, y)  # a generator moves on
+
+
+groups_of_samples = st.lists(st.integers(0, 7), min_size=1, max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(groups_of_samples, st.integers(2, 5), st.none() | seeds)
+def test_groups_are_never_torn(groups, k, seed):
+    n = len(groups)
+    splitters = [LeaveOneGroupOut(), GroupKFold(k, shuffle=seed is not None, random_state=seed)]
+    for splitter, fewest in zip(splitters, (2, k), strict=True):
+        if len(set(groups)) < fewest:
+            with pytest.raises(ValueError, match=type(splitter).__name__):
+                splitter.split(range(n), None, groups)
+            continue
+        folds = list(splitter.split(range(n), None, groups))
+        assert len(folds) == splitter.get_n_splits(range(n), None, groups)
+        assert sorted(i for _, test in folds for i in test) == list(range(n))
+        for train, test in folds:
+            assert sorted([*train, *test]) == list(range(n)) and len(test)
+            assert not {groups[i] for i in train} & {groups[i] for i in test}
+
+
+@settings(max_examples=40, deadline=None)
+@given(groups_of_samples, st.integers(2, 5))
+def test_folds_of_groups_are_those_of_scikit_learn(groups, k):
+    judge = pytest.importorskip("sklearn.model_selection")
+    names = np.array(["e", "b", "a", "d", "c", "h", "g", "f"])[groups]
+    different, counts = np.unique(names, return_counts=True)
+
+    def folds(splitter):
+        return [(train.tolist(), test.tolist()) for train, test in splitter.split(names, None, names)]
+
+    if len(different) > 1:
+        assert folds(LeaveOneGroupOut()) == folds(judge.LeaveOneGroupOut())
+    if len(different) >= k:
+        ours, theirs = folds(GroupKFold(k)), folds(judge.GroupKFold(k))
+        assert [len(test) for _, test in ours] == [len(test) for _, test in theirs]
+        if len(set(counts)) == len(counts):  # which of two equally large groups comes first is free
+            assert ours == theirs
+
+
+def test_shuffled_group_folds_have_equally_many_groups_and_follow_the_seed():
+    groups = np.arange(60) % 11
+    splits = [list(GroupKFold(3, shuffle=True, random_state=s).split(groups, None, groups)) for s in (1, 1, 2)]
+    tests = [[set(groups[test].tolist()) for _, test in folds] for folds in splits]
+    assert tests[0] == tests[1] != tests[2]
+    assert sorted(map(len, tests[0])) == [3, 4, 4]
+
+
+@pytest.mark.parametrize("splitter", [GroupKFold(2), LeaveOneGroupOut()])
+def test_groups_that_cannot_be_kept_apart_get_one_sentence(splitter):
+    name = type(splitter).__name__
+    with pytest.raises(ValueError, match=f"{name}: the groups are missing"):
+        splitter.split(range(3))
+    with pytest.raises(ValueError, match=f"{name}: X has 3 samples but there are 2 groups"):
+        splitter.split(range(3), None, [0, 1])
+    with pytest.raises(ValueError, match=f"{name}: .*one group only|{name}: 2 folds need as many groups"):
+        splitter.split(range(3), None, [0, 0, 0])
 
 
 @settings(max_examples=30, deadline=None)
@@ -167,6 +230,20 @@ def test_predictions_come_from_the_model_that_had_not_seen_the_sample(blobs):
         model.fit(X[train], y[train])
         np.testing.assert_array_equal(result.predictions[test], model.predict(X[test]))
     assert result.mean["accuracy"] == pytest.approx(np.mean(result.predictions == y))  # the folds are of equal size
+
+
+def test_whole_groups_can_be_left_out(blobs):
+    X, y = blobs
+    groups = np.arange(60) % 4
+    result = cross_validate(NearestMean, X, y, cv=LeaveOneGroupOut().split(X, y, groups))
+    assert [np.unique(groups[test]).tolist() for _, test in result.folds] == [[0], [1], [2], [3]]
+
+
+def test_sparse_samples_are_cut_like_others(blobs):
+    X, y = blobs
+    dense = lambda X_train, y_train, X_test: np.sign(X_test.toarray()[:, 0]) + len(X_train)  # noqa: E731
+    result = cross_validate(dense, CSRMatrix.from_dense(X), y, cv=3, scoring={})
+    np.testing.assert_array_equal(result.predictions, np.sign(X[:, 0]) + 40)
 
 
 def test_a_function_of_three_arguments_is_a_recipe_too(blobs):
@@ -286,3 +363,14 @@ def test_a_small_class_is_a_warning():
     with pytest.warns(UserWarning, match="smallest class has 1 sample") as caught:
         StratifiedKFold(3).split(range(7), [0, 0, 0, 0, 1, 1, 2])
     assert caught[0].filename == __file__
+
+
+def test_scores_of_some_of_the_folds():
+    y = np.array(list("aabbab"))
+    folds = [(np.array([1, 2]), np.array([3, 0])), (np.array([0, 3]), np.array([4, 1]))]
+    scored = score_folds(y, folds, [np.array(["b", "b"]), np.array(["a", "a"])])
+    assert scored.scores["accuracy"].tolist() == [0.5, 1]
+    assert scored.predictions.tolist() == ["b", "a", "b", "a"]  # of samples 0, 1, 3, 4
+    assert scored.classes.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="score_folds: 2 folds and 1 predictions"):
+        score_folds(y, folds, [y[:2]])

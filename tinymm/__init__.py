@@ -20,9 +20,10 @@ __version__ = "0.1.0"
 # Loaded when first used, so that `import tinymm` stays quick: name → the module it is, or is in.
 _LATER = {
     **{
-        name: f"tinymm.{name}" for name in ("checkpoint", "data", "formulas", "initializers", "metrics", "models", "nn")
+        name: f"tinymm.{name}"
+        for name in ("checkpoint", "data", "decoding", "formulas", "initializers", "metrics", "models", "nn")
     },
-    **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "training", "validation")},
+    **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "sparse", "training", "validation")},
     "datasets": "tinymm.data.datasets",
     "gradcheck": "tinymm.checking",
     "save": "tinymm.checkpoint",

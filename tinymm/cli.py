@@ -1,13 +1,16 @@
-"""The command line: `tinymm train`, `tinymm predict`, `tinymm warmup`. Also `python -m tinymm`."""
+"""The command line: `tinymm train`, `evaluate`, `predict`, `data`, `warmup`. Also `python -m tinymm`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tinymm
+from tinymm.cli_data import add_data
 
 EXAMPLES = """\
 examples:
@@ -15,7 +18,13 @@ examples:
   tinymm train --model cnn --folds 10             a plain CNN, ten folds
   tinymm train --data mnist-test --model cnn      MNIST's test images (downloaded once)
   tinymm train --data my/images --name first      your own: one folder of images per class
+  tinymm train speech                             spoken digits; also sentiment, topic, intent, mnist
+  tinymm train speech --split groups              each speaker left out in turn
+  tinymm train intent --data desk --name desk     the bundled requests to a customer desk
+  tinymm evaluate runs/first                      the scores on what was held out
   tinymm predict runs/first digit.png             what is on this picture?
+  tinymm predict runs/desk "where is my parcel"   what does this text want?
+  tinymm data list                                which data sets there are
 """
 
 
@@ -66,14 +75,16 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinymm",
-        description="Train small deep-learning models on real images and measure them honestly.",
+        description="Train small deep-learning models on images, sounds and texts, and measure them honestly.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tinymm {tinymm.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_train(commands)
+    _add_evaluate(commands)
     _add_predict(commands)
+    add_data(commands)
     warmup = commands.add_parser(
         "warmup",
         help="compile all kernels now",
@@ -84,84 +95,135 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
-    from tinymm.recipes import MODELS, OPTIMIZERS, SCHEDULES, Recipe
+    from tinymm.recipes import MODELS, OPTIMIZERS, RECIPES, SCHEDULES, SPLITS, Recipe
 
     usual = Recipe()
-    epochs = ", ".join(f"{Recipe(model=model).complete().epochs} for {model}" for model in MODELS)
+    choices = [(name, choice) for models in MODELS.values() for name, choice in models.items()]
+    by_sense = "; ".join(f"for {sense} {', '.join(models)}" for sense, models in MODELS.items())
     train = commands.add_parser(
         "train",
         help="train a model, cross-validate it and write a report",
-        description="Load and clean images, train a model, cross-validate it, and write runs/NAME/ with the scores, "
-        "pictures, a checkpoint and report.html. Ctrl-C ends early and keeps what was trained.",
-        formatter_class=_Help,
+        description="Load and clean data, train a model, cross-validate it or test it on the official test set, and "
+        "write runs/NAME/ with the scores, pictures, a checkpoint and report.html. Ctrl-C ends early and keeps what was "
+        "trained.",
+        epilog="recipes: " + "; ".join(f"{name} is {_described(recipe)}" for name, recipe in RECIPES.items()),
     )
-    add = train.add_argument
+    train.add_argument(
+        "recipe", nargs="?", default="digits", choices=RECIPES, metavar="RECIPE", help=f"one of {', '.join(RECIPES)}"
+    )
+
+    def add(option: str, help: str, **options: Any) -> None:
+        """An option of the recipe: left out, it is what the recipe says."""
+        default = getattr(usual, option.removeprefix("--").replace("-", "_"))
+        help += f" (default: {default})" if default is not None else ""
+        train.add_argument(option, default=argparse.SUPPRESS, help=help.replace("%", "%%"), **options)
+
     add(
         "--data",
-        default=usual.data,
-        help="digits, mnist, mnist-test; a .npz file with x, (N, C, H, W) floats from 0 to 1, and y, N whole numbers "
+        "a name out of `tinymm data list`; a .npz file with x, (N, C, H, W) floats from 0 to 1, and y, N whole numbers "
         "from 0; or a folder with one folder of images per class, which become grey, 28×28",
     )
-    add("--model", default=usual.model, choices=MODELS, help="what to train")
+    add("--extra-data", "data that are trained on as well, but never tested on")
+    names = list(dict.fromkeys(name for name, _ in choices))
+    add("--model", f"what to train: {by_sense}; by default the first", choices=names, metavar="MODEL")
+    add("--optimizer", "how to descend; gd takes all data at once", choices=OPTIMIZERS)
+    add("--lr", "learning rate; by default the optimizer's usual one", type=float)
+    add("--schedule", "how the learning rate changes over the epochs", choices=SCHEDULES)
+    epochs = ", ".join(f"{choice.epochs} for {name}" for name, choice in MODELS["image"].items())
+    add("--epochs", f"passes over the data; by default {epochs}, and so on", type=int)
+    add("--batch-size", "samples per step; by default 32 for images", type=int)
     add(
-        "--optimizer",
-        default=usual.optimizer,
-        choices=OPTIMIZERS,
-        help="how to descend; gd takes all data at once",
-    )
-    add("--lr", type=float, help="learning rate; by default the optimizer's usual one")
-    add(
-        "--schedule",
-        default=usual.schedule,
-        choices=SCHEDULES,
-        help="how the learning rate changes over the epochs",
-    )
-    add("--epochs", type=int, help=f"passes over the data; by default {epochs}")
-    add("--batch-size", type=int, default=usual.batch_size, help="images per step")
-    add("--folds", type=int, default=usual.folds, help="folds of the cross-validation; 0 leaves it out")
-    augmented = " and ".join(model for model in MODELS if Recipe(model=model).complete().augment)
-    augment = f"shift, turn, zoom and shear the training images a little; by default for {augmented} only"
-    add("--augment", action=argparse.BooleanOptionalAction, help=augment)
-    add(
-        "--max-grad-norm",
-        type=float,
-        default=usual.max_grad_norm,
-        help="longer gradients are clipped to this norm",
+        "--split",
+        "what is tested: folds of the data in turn, the official test set, or whole groups, such as speakers; by default "
+        "official where there is one, otherwise folds",
+        choices=SPLITS,
     )
     add(
-        "--on-problem",
-        default=usual.on_problem,
-        choices=("raise", "drop"),
-        help="what to do about bad samples",
+        "--folds", "folds of the cross-validation, by default 5, or with groups one for each; 0 leaves it out", type=int
     )
-    add("--seed", type=int, default=usual.seed, help="equal seeds give equal runs")
-    add("--output", default="runs", help="the folder that run folders go into")
-    add("--name", help="the run's folder; by default model, data and time")
-    add("--quiet", action="store_true", help="no progress bars")
+    augmented = " and ".join(name for name, choice in MODELS["image"].items() if choice.augment)
+    add(
+        "--augment",
+        f"change the training samples a little: images move, sounds are varied, words left out; by default for images by "
+        f"{augmented} only, and for sounds and word sequences",
+        action=argparse.BooleanOptionalAction,
+    )
+    add("--max-grad-norm", "longer gradients are clipped to this norm", type=float)
+    add("--on-problem", "what to do about bad samples", choices=("raise", "drop"))
+    add("--seed", "equal seeds give equal runs", type=int)
+    train.add_argument("--output", default="runs", help="the folder that run folders go into (default: runs)")
+    train.add_argument("--name", help="the run's folder; by default model, data and time")
+    train.add_argument("--quiet", action="store_true", help="no progress bars")
     train.set_defaults(run=_train)
 
 
-def _train(options: argparse.Namespace) -> int:
+def _described(recipe: Any) -> str:
+    """--data digits --folds 10: what a recipe sets."""
     from tinymm.recipes import Recipe
+
+    usual = Recipe()
+    values = {field: getattr(recipe, field) for field in Recipe.__dataclass_fields__}
+    changed = {name: value for name, value in values.items() if name == "data" or value != getattr(usual, name)}
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changed.items())
+
+
+def _train(options: argparse.Namespace) -> int:
+    from tinymm.recipes import RECIPES, Recipe
     from tinymm.runs import train
 
-    values = {field: getattr(options, field) for field in Recipe.__dataclass_fields__}
-    folder = train(Recipe(**values), options.output, options.name, progress=not options.quiet)
+    given = {field: getattr(options, field) for field in Recipe.__dataclass_fields__ if hasattr(options, field)}
+    folder = train(replace(RECIPES[options.recipe], **given), options.output, options.name, progress=not options.quiet)
     numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     data = numbers["data"]["name"]
     if "cross_validation" in numbers:
         scores = numbers["cross_validation"]
-        done, wanted = scores["folds"], numbers["recipe"]["folds"]
+        done, wanted = scores["folds"], scores["of"]
         print(f"{wanted}-fold cross-validation on {data}{f', {done} folds of it' if done < wanted else ''}:")
         rows = {"accuracy": scores["accuracy"], **scores["macro average"]}
         for name, score in rows.items():
             print(f"  {name:<10} {score['mean']:.2%}" + (f" ± {score['std']:.2%}" if done > 1 else ""))
     else:
-        print(f"accuracy on the held-out fifth of {data}: {numbers['held_out']['accuracy']:.2%}")
+        held = numbers["held_out"]
+        print(f"accuracy on {held['what']} of {data}: {held['accuracy']:.2%}")
     if "notes" in numbers:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")
     return 130 if numbers["interrupted"] else 0
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="test a trained model",
+        description="Scores of a run's model on what was held out when it was trained, or on all of another data set.",
+        formatter_class=_Help,
+    )
+    evaluate.add_argument("checkpoint", metavar="RUN", help="a run's folder or its checkpoint.npz")
+    evaluate.add_argument("--data", help="another data set, with the same classes")
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from tinymm.prediction import evaluate
+
+    scores, data, what = evaluate(options.checkpoint, options.data)
+    table = scores.table([data.class_names[c] for c in scores.classes])
+    rows = {row: {name: float(score[0]) for name, score in columns.items()} for row, columns in table.items()}
+    accuracy = scores.mean["accuracy"]
+    if options.json:
+        numbers = {"data": data.name, "what": what, "samples": len(data), "accuracy": accuracy, "scores": rows}
+        print(json.dumps(numbers, indent=2, ensure_ascii=False))
+        return 0
+    print(f"accuracy on {what} of {data.name}, {len(data):,} samples: {accuracy:.2%}")
+    width = max(map(len, rows))
+    print(f"{'':<{width}}  precision  recall     F1")
+    for name, row in rows.items():
+        print(
+            f"{name:<{width}}  "
+            + "  ".join(f"{value:>{w}.2%}" for value, w in zip(row.values(), (9, 6, 6), strict=True))
+        )
+    return 0
 
 
 def _warmup(options: argparse.Namespace) -> int:
@@ -176,36 +238,37 @@ def _warmup(options: argparse.Namespace) -> int:
 def _add_predict(commands: argparse._SubParsersAction) -> None:
     predict = commands.add_parser(
         "predict",
-        help="say what is on images",
-        description="Classify image files (PNG, JPEG, …) with a trained model.",
+        help="say what is on images, in sounds or in texts",
+        description="Classify image files (PNG, JPEG, …), sound files (WAV, …) or texts with a trained model.",
         formatter_class=_Help,
     )
-    predict.add_argument("checkpoint", metavar="CHECKPOINT", help="a run's folder or its checkpoint.npz")
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
+    predict.add_argument("checkpoint", metavar="RUN", help="a run's folder or its checkpoint.npz")
+    predict.add_argument("items", nargs="+", metavar="ITEM", help="files, or texts in quotation marks")
     predict.add_argument("--top", type=int, default=2, help="how many classes to show")
     predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     predict.set_defaults(run=_predict)
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from tinymm.runs import classify
+    from tinymm.prediction import classify
 
     if options.top < 1:
         raise UsageError(f"--top is {options.top}, but at least one class must be shown")
-    results, names = classify(options.checkpoint, options.images)
+    results, names, sense = classify(options.checkpoint, options.items)
     status, seen = 0, []
-    for path, result in zip(options.images, results, strict=True):
+    for item, result in zip(options.items, results, strict=True):
         if isinstance(result, Exception):
             print(f"tinymm predict: {result}", file=sys.stderr)
             status = 2
         else:
-            seen.append((path, [(names[c], float(result[c])) for c in (-result).argsort()[: options.top]]))
+            seen.append((item, [(names[c], float(result[c])) for c in (-result).argsort()[: options.top]]))
     if options.json and seen:
-        rows = [{"image": path, "classes": {name: round(p, 6) for name, p in best}} for path, best in seen]
+        rows = [{sense: item, "classes": {name: round(p, 6) for name, p in best}} for item, best in seen]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return status
-    different = len({Path(path).name for path, _ in seen}) == len(seen)
-    shown = [Path(path).name if different else path for path, _ in seen]
+    shown = [item for item, _ in seen]
+    if sense != "text" and len({Path(item).name for item in shown}) == len(shown):
+        shown = [Path(item).name for item in shown]
     width = max(map(len, shown), default=0)
     for label, (_, best) in zip(shown, seen, strict=True):
         print(f"{label:<{width}}  " + "   ".join(f"{name} {p:6.1%}" for name, p in best))

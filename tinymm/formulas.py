@@ -6,6 +6,8 @@ Shapes: N samples, C channels, O filters, D features, T time steps, H hidden uni
 Sources: Goodfellow, Bengio & Courville, "Deep Learning" (MIT Press 2016) unless a docstring names another.
 """
 
+import itertools
+
 import numpy as np
 
 Pair = int | tuple[int, int]
@@ -400,3 +402,34 @@ def f1(tp: int, fp: int, fn: int) -> float:
     0.75
     """
     return 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0
+
+
+# --- speech: labels that nobody aligned with the steps ---------------------------------------------------
+
+
+def collapse(alignment: tuple[int, ...], blank: int = 0) -> tuple[int, ...]:
+    """What an alignment says: repeats merged, then blanks dropped (Graves et al. 2006, section 3.1).
+
+    >>> collapse((3, 3, 0, 3, 5))
+    (3, 3, 5)
+    """
+    merged = [label for label, _ in itertools.groupby(alignment)]
+    return tuple(label for label in merged if label != blank)
+
+
+def ctc_loss(log_probs: Array, targets: tuple[int, ...], blank: int = 0) -> float:
+    """−log p, p = Σ_π Πₜ exp(log_probs[t, πₜ]) over all alignments π with collapse(π) = targets.
+
+    Shapes: log_probs (T, C), targets S labels. All Cᵀ alignments are tried: for tiny inputs only. Where none says
+    the targets, the loss is ∞. Source: Graves, Fernández, Gomez & Schmidhuber (2006), eqs. 2, 3 and 12.
+
+    >>> round(float(np.exp(-ctc_loss(np.log([[0.5, 0.5], [0.5, 0.5]]), (1,)))), 4)
+    0.75
+    """
+    steps, classes = log_probs.shape
+    p = sum(
+        np.exp(sum(log_probs[t, label] for t, label in enumerate(alignment)))
+        for alignment in itertools.product(range(classes), repeat=steps)
+        if collapse(alignment, blank) == tuple(targets)
+    )
+    return float(-np.log(p)) if p != 0 else float("inf")

@@ -27,6 +27,8 @@ def write_report(
     summary: Mapping[str, Score] | None = None,
     metrics: Mapping[str, Mapping[str, Score]] | None = None,
     figures: "Mapping[str, bytes | Axes | np.ndarray] | None" = None,
+    explanation: str = "",
+    mistakes: str = "",
     data: str = "",
     configuration: Mapping[str, Any] | None = None,
     command: str = "",
@@ -39,7 +41,8 @@ def write_report(
         as mean ± sample standard deviation (NaN left out); or text, printed as it is.
     metrics: the table, row → column → score, as `CrossValidation.table()` returns it.
     figures: caption → picture: the bytes of a PNG, or the Axes that a function of `tinymm.plots` returned.
-    data, notes: text, kept as it is laid out: what the cleaning found; what a reader should know.
+    explanation, mistakes, data, notes: text, kept as it is laid out: what the model looks at; samples that it took for
+        something else; what the cleaning found; what a reader should know.
     configuration, versions: name → value; command: the line that repeats the run.
 
     The page needs no other file and no network: pictures are inside it, and whatever text comes is escaped.
@@ -51,6 +54,8 @@ def write_report(
         _section("Notes", _text(notes)),
         _section("Scores", _table(metrics or {})),
         _section("Pictures", _figures(figures or {})),
+        _section("What the model looks at", _text(explanation)),
+        _section("Mistakes", _text(mistakes)),
         _section("Data", _text(data)),
         _section("Configuration", _pairs(configuration or {})),
         _section("To repeat this run", _text(command) + _pairs(versions or {})),

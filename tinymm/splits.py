@@ -14,6 +14,7 @@ import numpy as np
 
 from tinymm.metrics.checks import labels_of
 from tinymm.random import generator
+from tinymm.sparse import as_rows
 
 Fold = tuple[np.ndarray, np.ndarray]  # indices of the training samples, indices of the test samples
 
@@ -50,7 +51,7 @@ class KFold:
         settings = f"n_splits={self.n_splits}, shuffle={self.shuffle}, random_state={self.random_state!r}"
         return f"{type(self).__name__}({settings})"
 
-    def get_n_splits(self, X: Any = None, y: Any = None) -> int:
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """The number of folds k; the arguments are there for the sake of code written for scikit-learn."""
         return self.n_splits
 
@@ -64,7 +65,7 @@ class KFold:
         if y is not None and len(y) != n:
             raise ValueError(f"{type(self).__name__}: X has {n} samples but y has {len(y)}")
         fold = self._fold_of_each(n, y)
-        return ((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(self.n_splits))
+        return _folds(fold, self.n_splits)
 
     def _fold_of_each(self, n: int, y: Any) -> np.ndarray:
         fold = np.sort(np.arange(n) % self.n_splits)
@@ -111,6 +112,57 @@ class StratifiedKFold(KFold):
             fold[codes == c] = hand
             start += count
         return fold
+
+
+class GroupKFold(KFold):
+    """k folds that keep groups whole, such as the recordings of one speaker: none is in training and test at once.
+
+    `split(X, y, groups)` takes the group of each sample, groups (N,), numbers or text; y is not looked at. Without
+    `shuffle` the largest groups come first, and each goes to the fold with the fewest samples so far, as in
+    scikit-learn; with it the folds get equally many groups (± 1), at random. Arguments as in `KFold`; ValueError
+    without groups or for fewer groups than folds.
+
+    >>> for train, test in GroupKFold(2).split(range(6), groups=list("aabbbc")):
+    ...     print(train, test)
+    [0 1 5] [2 3 4]
+    [2 3 4] [0 1 5]
+    """
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
+        """Yield k pairs (training indices, test indices), both sorted."""
+        codes, counts = _groups("GroupKFold", X, groups)
+        if len(counts) < self.n_splits:
+            raise ValueError(f"GroupKFold: {self.n_splits} folds need as many groups, but there are {len(counts)}")
+        fold_of_group = self._fold_of_each(len(counts), None) if self.shuffle else _fill_evenly(counts, self.n_splits)
+        return _folds(fold_of_group[codes], self.n_splits)
+
+
+class LeaveOneGroupOut:
+    """One fold for each group, which is its test set: how well does a model do on a speaker it never heard?
+
+    `split(X, y, groups)` takes the group of each sample, groups (N,), numbers or text; y is not looked at. The folds
+    come in the sorted order of the groups, as in scikit-learn. ValueError without groups or for only one.
+
+    >>> for train, test in LeaveOneGroupOut().split(range(4), groups=["b", "a", "b", "c"]):
+    ...     print(train, test)
+    [0 2 3] [1]
+    [1 3] [0 2]
+    [0 1 2] [3]
+    """
+
+    def __repr__(self) -> str:
+        return "LeaveOneGroupOut()"
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """The number of folds, which is that of the groups."""
+        return len(_groups("LeaveOneGroupOut", groups, groups)[1])
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Fold]:
+        """Yield a pair (training indices, test indices), both sorted, for each group."""
+        codes, counts = _groups("LeaveOneGroupOut", X, groups)
+        if len(counts) < 2:
+            raise ValueError("LeaveOneGroupOut: there is one group only, so nothing would be left to train on")
+        return _folds(codes, len(counts))
 
 
 def train_test_split(
@@ -216,6 +268,31 @@ def _part(where: str, name: str, size: Any, n: int, rounded: Callable[[float], i
     raise ValueError(f"{where}: {name}={size!r} must be a share between 0 and 1, or a number of the {n} samples")
 
 
+def _folds(fold: np.ndarray, k: int) -> Iterator[Fold]:
+    """The pairs (training indices, test indices) when sample i is tested in fold[i]."""
+    return ((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(k))
+
+
+def _fill_evenly(counts: np.ndarray, k: int) -> np.ndarray:
+    """A fold for each group: the largest first, each to the fold with the fewest samples (R. L. Graham, "Bounds on
+    multiprocessing timing anomalies", SIAM J. Appl. Math. 17, 1969: the fullest has at most 4/3 of what is possible)."""
+    fold, filled = np.empty(len(counts), np.intp), np.zeros(k, np.intp)
+    for group in np.argsort(counts, kind="stable")[::-1]:
+        fold[group] = filled.argmin()
+        filled[fold[group]] += counts[group]
+    return fold
+
+
+def _groups(where: str, X: Any, groups: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Each sample's group number, in sorted order, and the number of samples per group."""
+    if groups is None:
+        raise ValueError(f"{where}: the groups are missing: split(X, y, groups) keeps each of them whole")
+    if len(groups) != len(X):
+        raise ValueError(f"{where}: X has {len(X)} samples but there are {len(groups)} groups: each sample needs one")
+    _, codes = np.unique(labels_of(where, "groups", groups), return_inverse=True)
+    return codes, np.bincount(codes)
+
+
 def _generator(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return generator()
@@ -246,4 +323,4 @@ def common_length(where: str, arrays: Sequence[Any]) -> int:
 
 
 def take(array: Any, index: np.ndarray) -> Any:
-    return [array[i] for i in index] if isinstance(array, (list, tuple)) else np.asarray(array)[index]
+    return [array[i] for i in index] if isinstance(array, (list, tuple)) else as_rows(array)[index]

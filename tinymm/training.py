@@ -14,6 +14,7 @@ from tinymm.data.loading import DataLoader
 from tinymm.nn.module import Module, watch
 from tinymm.optim import Optimizer, Schedule, clip_grad_norm
 from tinymm.recording import no_grad
+from tinymm.sparse import CSRMatrix
 from tinymm.tensor import Tensor
 
 
@@ -42,7 +43,7 @@ def fit(
     batches: DataLoader,
     optimizer: Optimizer,
     epochs: int,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    validation: tuple[Any, np.ndarray] | None = None,
     loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
     schedule: Schedule | None = None,
     max_grad_norm: float | None = None,
@@ -100,7 +101,7 @@ def fit(
 
 
 def _step(
-    model: Module, x: np.ndarray, y: np.ndarray, optimizer: Optimizer, loss: Callable, max_grad_norm: float | None
+    model: Module, x: Any, y: np.ndarray, optimizer: Optimizer, loss: Callable, max_grad_norm: float | None
 ) -> tuple[float, float, int]:
     """One update; returns the batch's summed loss, how many predictions were right, and its size."""
     optimizer.zero_grad()
@@ -148,9 +149,9 @@ def _bar(title: str | None, steps: int) -> Any:
     return tqdm(total=steps, desc=title, disable=title is None, **options)
 
 
-def _first_not_finite(model: Module, x: np.ndarray) -> str:
+def _first_not_finite(model: Module, x: Any) -> str:
     """Run the batch again and name the first module whose output is not finite."""
-    if not np.isfinite(x).all():
+    if not np.isfinite(x.values if isinstance(x, CSRMatrix) else x).all():
         return "the batch itself holds NaN or infinity: clean the data first"
     names = {id(module): name or type(module).__name__ for name, module in model.named_modules()}
     found: list[str] = []
@@ -176,8 +177,10 @@ def _gradient_not_finite(model: Module) -> str:
 
 
 @no_grad()
-def predict(model: Module, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
+def predict(model: Module, x: Any, batch_size: int = 256) -> np.ndarray:
     """The model's outputs for all of x, (N, ...), batch by batch, in evaluation mode and without recording.
+
+    x is an array, a `CSRMatrix`, or anything else of a length whose slices are batches.
 
     TypeError if the model returns more than one array, ValueError if x is empty. Every module's mode is restored.
     """
@@ -199,7 +202,7 @@ def predict(model: Module, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
 
 def evaluate(
     model: Module,
-    x: np.ndarray,
+    x: Any,
     y: np.ndarray,
     loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
 ) -> tuple[float, float | None]:

@@ -23,7 +23,9 @@ import numpy as np
 from tinymm import metrics
 from tinymm.splits import (
     Fold,
+    GroupKFold,
     KFold,
+    LeaveOneGroupOut,
     StratifiedKFold,
     common_length,
     take,
@@ -33,9 +35,12 @@ from tinymm.splits import (
 
 __all__ = [
     "CrossValidation",
+    "GroupKFold",
     "KFold",
+    "LeaveOneGroupOut",
     "StratifiedKFold",
     "cross_validate",
+    "score_folds",
     "train_test_split",
     "train_validation_test_split",
 ]
@@ -120,9 +125,10 @@ def cross_validate(
     estimator: what makes one model, afresh for every fold, in either of two forms:
         called with three arguments, `estimator(X_train, y_train, X_test)`, it trains and returns predictions;
         called with none (a class, or `lambda: Model(…)`), it makes an object with `fit(X, y)`, `predict(X)`.
-    X, y: N samples and their classes (N,). A model with several inputs can take X = np.arange(N) and pick from
-        each of them with the indices it is given.
-    cv: a number of folds (stratified, in order), a `KFold` or `StratifiedKFold`, or pairs (train, test).
+    X, y: N samples (an array, a list or a `CSRMatrix`) and their classes (N,). A model with several inputs can take
+        X = np.arange(N) and pick from each of them with the indices it is given.
+    cv: a number of folds (stratified, in order), a `KFold` or `StratifiedKFold`, or pairs (train, test), such as
+        `LeaveOneGroupOut().split(X, y, groups)`.
     scoring: names out of `SCORES`, or a dict name → f(y_true, y_pred); a score may be a number or an array.
         A score per class is NaN in a fold without samples of that class; mean and deviation leave it out.
 
@@ -157,6 +163,26 @@ def cross_validate(
             scores[name].append(scorer(y[test], prediction))
     predictions = np.concatenate(predicted)[np.argsort(tested)]
     return CrossValidation({name: np.array(rows) for name, rows in scores.items()}, predictions, folds, classes)
+
+
+def score_folds(y: Any, folds: Sequence[Fold], predictions: Sequence[np.ndarray]) -> CrossValidation:
+    """The scores of predictions that are there already: one array per fold, for its test samples.
+
+    The folds need not test every sample; `predictions` of the result are those of the samples tested, in their order.
+
+    >>> score_folds(["a", "b", "a"], [(np.array([0]), np.array([2, 1]))], [np.array(["a", "a"])]).scores["accuracy"]
+    array([0.5])
+    """
+    y = np.asarray(y)
+    classes = np.unique(y)
+    if len(folds) != len(predictions) or not folds:
+        raise ValueError(f"score_folds: {len(folds)} folds and {len(predictions)} predictions: each fold needs one")
+    scores = {
+        name: np.array([score(y[test], p, classes) for (_, test), p in zip(folds, predictions, strict=True)])
+        for name, score in SCORES.items()
+    }
+    tested = np.concatenate([test for _, test in folds])
+    return CrossValidation(scores, np.concatenate(predictions)[np.argsort(tested)], list(folds), classes)
 
 
 def _as_fit_predict(estimator: Any) -> Callable[[Any, Any, Any], Any]:

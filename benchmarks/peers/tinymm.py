@@ -114,13 +114,19 @@ def classifier_step(arrays: Arrays, options: dict[str, Any]) -> Task:
 
 def reference_model(arrays: Arrays) -> MMBigModel:
     model = MMBigModel()
-    model.load_state_dict({name: arrays[name] for name, _ in model.named_parameters()})
+    model.load_state_dict({name: arrays[short(name)] for name, _ in model.named_parameters()})
     return model
+
+
+def short(name: str) -> str:
+    """A parameter's name without the sense that it serves, as the rows have it."""
+    return name.removeprefix("image.")
 
 
 def reference_training(arrays: Arrays, options: dict[str, Any]) -> Task:
     model = reference_model(arrays)
-    return _training(model, dict(model.named_parameters()), tm.optim.Adam(model.parameters()), arrays)
+    named = {short(name): p for name, p in model.named_parameters()}
+    return _training(model, named, tm.optim.Adam(model.parameters()), arrays)
 
 
 def reference_prediction(arrays: Arrays, options: dict[str, Any]) -> Task:

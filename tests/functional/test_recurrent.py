@@ -190,8 +190,8 @@ def test_errors(name):
     refuses(ValueError, r"h0 is \(1, 4\).*need \(2, 4\)", x, w, u, *biases, start[0][:1])
     refuses(ValueError, r"lengths is .*one integer per sample: \(2,\)", x, w, u, *biases, lengths=[1, 2, 3])
     refuses(ValueError, "lengths is float64.*one integer per sample", x, w, u, *biases, lengths=[1.0, 2.0])
-    refuses(ValueError, "lengths run from 1 to 4.*3 steps", x, w, u, *biases, lengths=[1, 4])
-    refuses(ValueError, "lengths run from -1 to 2", x, w, u, *biases, lengths=[-1, 2])
+    refuses(ValueError, r"lengths\[1\] is 4, but sample 1 has 0 to 3", x, w, u, *biases, lengths=[1, 4])
+    refuses(ValueError, r"lengths\[0\] is -1", x, w, u, *biases, lengths=[-1, 2])
     refuses(TypeError, "x is float32, weight_ih is float64", x.astype(np.float32), w, u, *biases)
     refuses(TypeError, ".*float32.*astype", x, w, u, *biases[:-1], biases[-1].astype(np.float32))
     if name == "lstm":

@@ -6,6 +6,7 @@ import pytest
 import tinymm as tm
 from tinymm import functional as F
 from tinymm import nn, optim
+from tinymm.sparse import CSRMatrix
 
 TOLERANCE = {"float32": {"rtol": 1e-5, "atol": 1e-5}, "float64": {"rtol": 1e-10, "atol": 1e-10}}
 
@@ -353,6 +354,28 @@ def test_logistic_regression_is_its_formula(classes):
     y = np.arange(5) % classes
     loss = model.loss(x, y.tolist())
     assert loss.item() == pytest.approx(-np.log(expected[np.arange(5), y]).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_logistic_regression_of_a_sparse_matrix_is_that_of_the_dense_one(classes):
+    rng = np.random.default_rng(0)
+    dense = rng.normal(size=(6, 9)).astype(np.float32) * (rng.random((6, 9)) < 0.3)
+    x, y = CSRMatrix.from_dense(dense), np.arange(6) % classes
+    model = nn.LogisticRegression(9, classes)
+    for parameter in model.parameters():
+        parameter.data = rng.normal(size=parameter.shape).astype(np.float32)
+    gradients = []
+    for samples in (x, dense):
+        model.loss(samples, y).backward()
+        gradients.append([parameter.grad.numpy() for parameter in model.parameters()])
+        for parameter in model.parameters():
+            parameter.grad = None
+    for ours, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(x), model.predict_proba(dense), rtol=1e-5)
+    np.testing.assert_array_equal(model.predict(x), model.predict(dense))
+    with pytest.raises(ValueError, match="sparse_linear: weight"):
+        nn.LogisticRegression(3)(x)
 
 
 def test_logistic_regression_refuses_labels_outside_its_classes():

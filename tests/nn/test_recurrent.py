@@ -12,28 +12,42 @@ N, T, D, H = 3, 5, 2, 4
 every_layer = pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
 
 
-def twins(name, dtype):
+def twins(name, dtype, bidirectional=False):
     """Our layer and PyTorch's, with the same weights; its second bias is zero where ours has one."""
     torch = pytest.importorskip("torch")
-    ours = getattr(nn, name)(D, H)
+    ours = getattr(nn, name)(D, H, bidirectional)
     for parameter in ours.parameters():
         parameter.data = parameter.data.astype(dtype)
-    theirs = getattr(torch.nn, name)(D, H, batch_first=True, dtype=getattr(torch, dtype))
+    theirs = getattr(torch.nn, name)(D, H, batch_first=True, dtype=getattr(torch, dtype), bidirectional=bidirectional)
     state = {key: torch.tensor(value) for key, value in ours.state_dict().items()}
-    if "bias" in state:
-        state["bias_ih"], state["bias_hh"] = state["bias"], torch.zeros_like(state.pop("bias"))
-    theirs.load_state_dict({f"{key}_l0": value for key, value in state.items()})
+    for end in ("", "_reverse"):
+        if f"bias{end}" in state:
+            state[f"bias_ih{end}"] = state.pop(f"bias{end}")
+            state[f"bias_hh{end}"] = torch.zeros_like(state[f"bias_ih{end}"])
+    theirs.load_state_dict({torch_name(key): value for key, value in state.items()})
     return torch, ours, theirs
+
+
+def torch_name(key):
+    """weight_ih_reverse is weight_ih_l0_reverse there."""
+    return key.replace("_reverse", "_l0_reverse") if key.endswith("_reverse") else f"{key}_l0"
+
+
+def in_layers(state, bidirectional):
+    """(N, H), or (N, 2H) with both directions side by side, as PyTorch has it: (directions, N, H)."""
+    return state.reshape(N, 2 if bidirectional else 1, H).transpose(0, 1).contiguous()
 
 
 @every_layer
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("lengths", [None, (2, 5, 1)])
 @pytest.mark.parametrize("with_state", [False, True])
-def test_parity_with_pytorch(name, dtype, lengths, with_state):
-    torch, ours, theirs = twins(name, dtype)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_parity_with_pytorch(name, dtype, lengths, with_state, bidirectional):
+    torch, ours, theirs = twins(name, dtype, bidirectional)
     rng = np.random.default_rng(3)
-    arrays = [rng.normal(size=s).astype(dtype) for s in ((N, T, D), (N, H), (N, H))]
+    wide = 2 * H if bidirectional else H
+    arrays = [rng.normal(size=s).astype(dtype) for s in ((N, T, D), (N, wide), (N, wide))]
     x, *start = (tm.Tensor(a, requires_grad=True) for a in arrays)
     x_theirs, *start_theirs = (torch.tensor(a, requires_grad=True) for a in arrays)
     if name != "LSTM":
@@ -41,11 +55,12 @@ def test_parity_with_pytorch(name, dtype, lengths, with_state):
 
     state = tuple(start) if name == "LSTM" else start[0]
     outputs, final = ours(x, state if with_state else None, lengths)
-    assert outputs.shape == (N, T, H) and outputs.dtype == dtype
+    assert outputs.shape == (N, T, wide) and outputs.dtype == dtype
     final = final if name == "LSTM" else (final,)
-    assert [s.shape for s in final] == [(N, H)] * len(final)
+    assert [s.shape for s in final] == [(N, wide)] * len(final)
 
-    state = tuple(s[None] for s in start_theirs) if name == "LSTM" else start_theirs[0][None]
+    state = tuple(in_layers(s, bidirectional) for s in start_theirs)
+    state = state if name == "LSTM" else state[0]
     sequences = x_theirs
     pack = torch.nn.utils.rnn
     if lengths:
@@ -53,7 +68,7 @@ def test_parity_with_pytorch(name, dtype, lengths, with_state):
     outputs_theirs, final_theirs = theirs(sequences, state if with_state else None)
     if lengths:
         outputs_theirs, _ = pack.pad_packed_sequence(outputs_theirs, batch_first=True, total_length=T)
-    final_theirs = [s[0] for s in (final_theirs if name == "LSTM" else (final_theirs,))]
+    final_theirs = [torch.cat(tuple(s), dim=1) for s in (final_theirs if name == "LSTM" else (final_theirs,))]
 
     total, total_theirs = 0.0, 0.0
     for y, z in zip((outputs, *final), (outputs_theirs, *final_theirs), strict=True):
@@ -63,8 +78,8 @@ def test_parity_with_pytorch(name, dtype, lengths, with_state):
     total.backward()
     total_theirs.backward()
 
-    expected = {key.removesuffix("_l0"): p.grad for key, p in theirs.named_parameters()}
-    expected["bias"] = expected["bias_ih"]
+    expected = {key.replace("_l0", ""): p.grad for key, p in theirs.named_parameters()}
+    expected["bias"], expected["bias_reverse"] = expected["bias_ih"], expected.get("bias_ih_reverse")
     pairs = [(p, expected[key]) for key, p in ours.named_parameters()]
     pairs += [(x, x_theirs.grad)]
     pairs += [(s, z.grad) for s, z in zip(start, start_theirs, strict=True)] if with_state else []
@@ -126,3 +141,25 @@ def test_errors_name_the_function(name):
         layer(np.ones((3, 2), np.float32))
     with pytest.raises(TypeError, match=rf"{name.lower()}: x is float64.*float32"):
         layer(np.ones((1, 3, 2)))
+
+
+@every_layer
+def test_both_directions_are_two_layers(name):
+    both = getattr(nn, name)(D, H, bidirectional=True)
+    assert repr(both) == f"{name}(2, 4, bidirectional=True)"
+    forward, backward = getattr(nn, name)(D, H), getattr(nn, name)(D, H)
+    state = both.state_dict()
+    forward.load_state_dict({key: value for key, value in state.items() if not key.endswith("_reverse")})
+    ends = {key.removesuffix("_reverse"): value for key, value in state.items() if key.endswith("_reverse")}
+    backward.load_state_dict(ends)
+    x = np.random.default_rng(0).normal(size=(1, T, D)).astype(np.float32)
+    outputs, _ = both(x, lengths=[3])
+    np.testing.assert_array_equal(outputs.data[:, :, :H], forward(x, lengths=[3])[0].data)
+    turned = backward(x[:, 2::-1])[0].data[:, ::-1]
+    np.testing.assert_allclose(outputs.data[:, :3, H:], turned, rtol=1e-5, atol=1e-6)
+    assert not outputs.data[:, 3:].any()
+
+
+def test_the_states_of_both_directions_come_together():
+    with pytest.raises(ValueError, match=r"GRU: a first state is \(3, 4\), but both directions .* \(3, 8\)"):
+        nn.GRU(D, H, bidirectional=True)(np.ones((N, T, D), np.float32), np.ones((N, H), np.float32))

@@ -34,7 +34,9 @@ from tinymm.functional.arithmetic import (
     subtract,
     where,
 )
+from tinymm.functional.contrastive import contrastive_loss
 from tinymm.functional.convolution import conv1d, conv2d, conv_relu_pool
+from tinymm.functional.ctc import ctc_loss
 from tinymm.functional.linear import dot, einsum, embedding, linear, matmul, outer
 from tinymm.functional.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from tinymm.functional.normalization import batch_norm, layer_norm, normalize
@@ -60,5 +62,6 @@ from tinymm.functional.shape import (
     take,
     transpose,
 )
+from tinymm.functional.sparse import sparse_linear
 
 __all__ = [name for name, value in list(globals().items()) if callable(value)]

@@ -38,3 +38,19 @@ def same_dtype(name, **arrays):
     if len(set(dtypes.values())) > 1 or next(iter(dtypes.values())) not in (np.float32, np.float64):
         given = ", ".join(f"{key} is {dtype}" for key, dtype in dtypes.items())
         raise TypeError(f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)")
+
+
+def checked_lengths(name, option, lengths, most):
+    """lengths (N,) as int64, each from 0 to its `most` (N,); None is all of them."""
+    if lengths is None:
+        return most
+    lengths = np.asarray(lengths)
+    if lengths.shape != most.shape or (lengths.size and lengths.dtype.kind not in "iu"):
+        raise ValueError(
+            f"{name}: {option} is {lengths.dtype} {lengths.shape}, but it must hold one integer per sample: {most.shape}"
+        )
+    wrong = np.flatnonzero((lengths < 0) | (lengths > most))
+    if wrong.size:
+        n = wrong[0]
+        raise ValueError(f"{name}: {option}[{n}] is {lengths[n]}, but sample {n} has 0 to {most[n]}")
+    return lengths.astype(np.int64)

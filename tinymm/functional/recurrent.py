@@ -11,7 +11,7 @@ import numpy as np
 
 from tinymm import kernels
 from tinymm.functional.activations import sigmoid, tanh
-from tinymm.functional.checks import same_dtype
+from tinymm.functional.checks import checked_lengths, same_dtype
 from tinymm.functional.linear import linear
 from tinymm.functional.shape import stack
 from tinymm.recording import is_recording
@@ -158,15 +158,6 @@ def _check(name, gates, x, weight_ih, weight_hh, biases, h0, c0, lengths):
             )
     same_dtype(name, x=x, weight_ih=weight_ih, weight_hh=weight_hh, **named, h0=h0, c0=c0)
     if lengths is not None:
-        lengths = np.asarray(lengths)
-        if lengths.shape != (samples,) or lengths.dtype.kind not in "iu":
-            raise ValueError(
-                f"{name}: lengths is {lengths.dtype} {lengths.shape}, but it must hold one integer per sample: ({samples},)"
-            )
-        if samples and (lengths.min() < 0 or lengths.max() > steps):
-            raise ValueError(
-                f"{name}: lengths run from {lengths.min()} to {lengths.max()}, but the sequences have {steps} steps"
-            )
-        lengths = lengths.astype(np.int64)
+        lengths = checked_lengths(name, "lengths", lengths, np.full(samples, steps))
     h0, c0 = (np.zeros((samples, hidden), x.dtype) if state is None else state for state in (h0, c0))
     return h0, c0, lengths

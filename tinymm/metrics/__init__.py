@@ -9,6 +9,9 @@ counts the samples of class i that were predicted as class j. For class c
 
 (C. D. Manning, P. Raghavan, H. Schütze, "Introduction to Information Retrieval", 2008, chapter 8.3.)
 
+Retrieval is judged by what is among the first k found (`tinymm.metrics.retrieval`).
+Transcripts are judged by the edits that make them right (`tinymm.metrics.transcripts`).
+
 Labels are one-dimensional arrays of whole numbers, booleans or text. Arrays, lists and Tensors may be
 passed.
 """
@@ -23,18 +26,25 @@ from tinymm.metrics.labels import (
     precision_score,
     recall_score,
 )
+from tinymm.metrics.retrieval import recall_at_k
 from tinymm.metrics.scores import log_loss, roc_auc_score, top_k_accuracy_score
+from tinymm.metrics.transcripts import Edits, character_error_rate, count_edits, word_error_rate
 
 __all__ = [
+    "Edits",
     "UndefinedMetricWarning",
     "accuracy_score",
+    "character_error_rate",
     "classification_report",
     "confusion_matrix",
+    "count_edits",
     "f1_score",
     "log_loss",
     "precision_recall_fscore_support",
     "precision_score",
+    "recall_at_k",
     "recall_score",
     "roc_auc_score",
     "top_k_accuracy_score",
+    "word_error_rate",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from tinymm import functional as F
 from tinymm import initializers, random
 from tinymm.nn.module import Module, Parameter
+from tinymm.sparse import CSRMatrix
 from tinymm.tensor import Tensor
 
 
@@ -41,6 +42,7 @@ class LogisticRegression(Module):
 
     `forward` gives the logits, (N,) for two classes and (N, classes) for more, which the losses take; with
     `multinomial=True` two classes are treated like more.
+    x (N, ...) may be a `CSRMatrix`, as a vectorizer makes it of texts.
     `predict_proba` gives p as an array (N, classes), `predict` the class numbers (N,). All axes of x after the first
     are laid out as one, so images can be given as they are. Weights begin at zero: the loss is convex.
     Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), sections 5.7.1 and 6.2.2.
@@ -58,7 +60,10 @@ class LogisticRegression(Module):
         self.bias = Parameter(np.zeros(rows, np.float32))
 
     def forward(self, x: Any) -> Tensor:
-        logits = F.linear(F.flatten(x, 1), self.weight, self.bias)
+        if isinstance(x, CSRMatrix):
+            logits = F.sparse_linear(x, self.weight, self.bias)
+        else:
+            logits = F.linear(F.flatten(x, 1), self.weight, self.bias)
         return logits[:, 0] if len(self.bias) == 1 else logits
 
     def loss(self, x: Any, targets: Any) -> Tensor:

@@ -16,6 +16,7 @@ from tinymm.plots.figure import png, save
 from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
+from tinymm.plots.space import shared_space
 
 __all__ = [
     "confusion_matrix",
@@ -28,4 +29,5 @@ __all__ = [
     "png",
     "save",
     "scores_per_class",
+    "shared_space",
 ]

@@ -3,16 +3,20 @@
 `test_operations.py` walks it; an operation without a row here fails there.
 """
 
+from .contrastive import CONTRASTIVE
 from .elementary import ARITHMETIC, REDUCTIONS, SHAPE
 from .images import CONVOLUTION, POOLING
 from .layers import ACTIVATIONS, LINEAR, LOSSES, NORMALIZATION
 from .row import as_tuple as as_tuple
-from .sequences import RECURRENT
+from .sequences import CTC, RECURRENT
+from .sparse import SPARSE
 
 ROWS = [
     *(*ARITHMETIC, *SHAPE, *REDUCTIONS),
     *(*LINEAR, *ACTIVATIONS, *NORMALIZATION, *LOSSES),
-    *(*CONVOLUTION, *POOLING, *RECURRENT),
+    *(*CONVOLUTION, *POOLING, *RECURRENT, *CTC),
+    *SPARSE,
+    *CONTRASTIVE,
 ]
 
 # Truth values, indices and constants: the call, on Tensors and on arrays alike.

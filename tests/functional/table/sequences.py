@@ -1,10 +1,11 @@
-"""The recurrent layers: fused kernels, and the same formulas step by step."""
+"""The recurrent layers, fused and step by step, and the CTC loss."""
 
 import numpy as np
 
 from tinymm import formulas
+from tinymm.tape import OPERATIONS
 
-from .row import Row
+from .row import Row, positive
 
 LENGTHS = np.array([2, 0, 3])
 N, T, D, H = 3, 3, 2, 2
@@ -69,3 +70,36 @@ def recurrent(name, gates, biases=1, states=1):
 
 
 RECURRENT = [*recurrent("rnn", 1), *recurrent("lstm", 4, states=2), *recurrent("gru", 3, biases=2)]
+
+LABELS, STEPS_READ, LABELS_READ = np.array([[1, 2], [1, 1], [2, 0]]), np.array([3, 4, 2]), np.array([2, 2, 0])
+
+
+def alignments(log_probs):
+    """The loss of each sample, over all its alignments."""
+    rows = zip(log_probs, LABELS, STEPS_READ, LABELS_READ, strict=True)
+    return np.array([formulas.ctc_loss(y[:t], tuple(labels[:s])) for y, labels, t, s in rows], log_probs.dtype)
+
+
+CTC = [
+    Row(
+        "ctc_losses",
+        lambda f, y: OPERATIONS["ctc_losses"](y, LABELS, STEPS_READ, LABELS_READ, 0, False),
+        [((3, 4, 3),)],
+        lambda rng, shape: -positive(rng, shape),
+        formula=alignments,
+        composed="create_graph=False",
+        torch=False,  # its gradient for log_probs is only right behind a log_softmax
+    ),
+    Row(
+        "ctc_loss",
+        lambda f, z: f.ctc_loss(f.log_softmax(z), LABELS, STEPS_READ, LABELS_READ),
+        [((3, 4, 3),)],
+        formula=lambda z: np.mean(
+            alignments(z - formulas.log_sum_exp(z)[..., None]) / np.maximum(LABELS_READ, 1).astype(z.dtype)
+        ),
+        composed="create_graph=False",
+        torch=lambda t, z: t.nn.functional.ctc_loss(
+            z.log_softmax(2).transpose(0, 1), *map(t.tensor, (LABELS, STEPS_READ, LABELS_READ))
+        ),
+    ),
+]

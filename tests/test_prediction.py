@@ -1,0 +1,151 @@
+"""A run of each sense from the command line: trained, evaluated, used on files and texts."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tinymm.cli import main
+from tinymm.data.datasets import Dataset
+from tinymm.recipes import loading
+
+QUIET = ["--quiet", "--output"]
+
+
+def tones(rate=8000, n=30):
+    """Low and high tones by three speakers."""
+    random, y, x = np.random.default_rng(0), np.arange(n) % 2, []
+    for label in y:
+        time = np.arange(int(random.uniform(0.2, 0.4) * rate)) / rate
+        x.append((np.hanning(len(time)) * np.sin(2 * np.pi * (400 + 1200 * label) * time)).astype(np.float32))
+        x[-1] += random.normal(0, 1e-3, len(time)).astype(np.float32)
+    groups = np.array(["anna", "ben", "carl"])[np.arange(n) // 2 % 3]
+    return Dataset(x, y, ("low", "high"), "Tones", "made here", "none", groups=groups, rate=rate)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs")
+    options = ["--data", "desk", "--folds", "2", "--epochs", "5", *QUIET, str(output), "--name", "desk"]
+    assert main(["train", "intent", *options]) == 0
+    return output / "desk"
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "open_dataset", lambda *_: tones())
+        options = ["--data", "spoken-digits", "--split", "groups", "--epochs", "20", "--batch-size", "8"]
+        assert main(["train", "speech", *options, *QUIET, str(output), "--name", "tones"]) == 0
+    return output / "tones"
+
+
+def test_a_text_run_leaves_scores_and_a_report(desk):
+    assert sorted(p.name for p in desk.iterdir()) == [
+        *("checkpoint.npz", "confusion_matrix.png", "learning_curves.png", "metrics.json", "report.html"),
+    ]
+    numbers = json.loads((desk / "metrics.json").read_text())
+    assert numbers["cross_validation"]["of"] == 2 and numbers["cross_validation"]["accuracy"]["mean"] > 0.6
+    assert {"delivery", "refund", "macro average"} <= set(numbers["cross_validation"])
+    page = (desk / "report.html").read_text()
+    assert "What the model looks at" in page and "thanks: " in page
+    assert "taken for" in page and "tinymm train --data desk --model logistic" in page
+
+
+def test_predicting_texts(desk, capsys):
+    texts = ["Where is my parcel?", "I want my money back!"]
+    assert main(["predict", str(desk), *texts, "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(texts[0]) and "delivery" in lines[0] and "refund" in lines[1]
+    assert main(["predict", str(desk), "", "我要退款", "😀", "--json"]) == 2
+    out, error = capsys.readouterr()
+    assert error.strip() == "tinymm predict: the text is empty: write something"
+    assert [row["text"] for row in json.loads(out)] == ["我要退款", "😀"]
+
+
+def test_evaluating_repeats_the_score_on_what_was_held_out(desk, capsys):
+    held = json.loads((desk / "metrics.json").read_text())["held_out"]
+    assert main(["evaluate", str(desk), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["accuracy"] == held["accuracy"] and found["samples"] == held["samples"]
+    assert found["scores"]["macro average"]["F1"] == pytest.approx(held["F1"])
+    assert main(["evaluate", str(desk)]) == 0
+    assert f"accuracy on the held-out fifth of Customer-desk requests, {held['samples']} samples" in (
+        shown := capsys.readouterr().out
+    )
+    assert "macro average" in shown and "F1" in shown
+
+
+def test_evaluating_on_data_of_another_kind(desk, capsys):
+    assert main(["evaluate", str(desk), "--data", "digits"]) == 2
+    assert "--data UCI digits (image, 10 classes) does not fit a model for text with 15" in capsys.readouterr().err
+
+
+def test_whole_speakers_are_left_out(heard, capsys):
+    numbers = json.loads((heard / "metrics.json").read_text())
+    assert numbers["cross_validation"]["folds"] == 3
+    assert numbers["cross_validation"]["accuracy"]["mean"] > 0.9
+    assert numbers["held_out"]["what"] == "what was held out (anna)"
+    page = (heard / "report.html").read_text()
+    assert "3 folds of whole groups" in page and "--split groups" in page and "--folds" not in page
+
+
+def test_predicting_sounds(heard, tmp_path, capsys):
+    soundfile = pytest.importorskip("soundfile")
+    pytest.importorskip("scipy")
+    paths = []
+    for i, rate in enumerate((8000, 16000)):
+        paths.append(str(tmp_path / f"{i}.wav"))
+        soundfile.write(paths[-1], tones(rate).x[i] / 2, rate)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(4000), 8000)
+    soundfile.write(tmp_path / "short.wav", np.array([0.5]), 8000)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([tones().x[1]] * 2, axis=1) / 2, 8000)
+    paths += [str(tmp_path / f"{name}.wav") for name in ("silent", "short", "stereo", "missing")]
+    assert main(["predict", str(heard), *paths, "--top", "1"]) == 2
+    out, error = capsys.readouterr()
+    lines = {line.split()[0]: line.split()[1] for line in out.splitlines()}
+    assert lines["0.wav"] == "low" and lines["1.wav"] == lines["stereo.wav"] == "high"
+    assert "silent.wav: it is silent" in error and "missing.wav" in error and "1-sample" not in error
+
+
+def test_evaluating_sounds_of_another_rate(heard, monkeypatch, capsys):
+    pytest.importorskip("scipy")
+    monkeypatch.setattr(loading, "open_dataset", lambda *_: replace(tones(16000), name="Faster"))
+    assert main(["evaluate", str(heard), "--data", "spoken-digits"]) == 0
+    assert "accuracy on all of Faster, 30 samples: 100.00%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["intent", "--model", "cnn"], "--model 'cnn' does not take text, which banking77 is: choose one of logistic"),
+        (["speech", "--data", "digits", "--model", "crnn"], "'crnn' does not take image"),
+        (["digits", "--split", "official"], "--split is official, but digits has no official test set"),
+        (["digits", "--split", "groups"], "--split is groups, but UCI digits has none"),
+        (["digits", "--extra-data", "desk"], "cannot be added to UCI digits"),
+        (["topic", "--split", "official", "--folds", "3"], "--folds is 3, but the official test set needs none"),
+    ],
+)
+def test_recipes_that_make_no_sense(arguments, words, tmp_path, capsys):
+    assert main(["train", *arguments, *QUIET, str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_help_names_the_recipes(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--data sentiment --lr 0.005 --epochs 10 --folds 10" in shown and "for audio cnn, crnn" in shown
+
+
+def test_damaged_checkpoints(tmp_path, capsys):
+    from tinymm import checkpoint
+
+    checkpoint.save({"recipe": {}, "weights": [1]}, tmp_path / "other.npz")
+    assert main(["predict", str(tmp_path / "other.npz"), "text"]) == 2
+    error = capsys.readouterr().err
+    assert "holds no trained model" in error and error.count("\n") == 1

@@ -1,0 +1,96 @@
+"""Using what was learned: a run's model on files and texts, or on a whole data set."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tinymm import checkpoint
+from tinymm.data.audio import resample
+from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.dataset import as_samples
+from tinymm.recipes import Recipe, Trained, cut, load_data
+from tinymm.runs import load_kernels
+from tinymm.validation import CrossValidation, score_folds
+
+
+def load_trained(path: str | os.PathLike[str]) -> Trained:
+    """The model of a checkpoint that `train` wrote (or of its run folder), ready to use."""
+    path = _checkpoint_file(Path(path))
+    state = checkpoint.load(path)
+    try:
+        return Trained.from_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise checkpoint.CheckpointError(
+            f"{path} holds no trained model of this version ({error}): give a checkpoint that tinymm train wrote"
+        ) from None
+
+
+def _checkpoint_file(path: Path) -> Path:
+    file = path / "checkpoint.npz" if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        runs = sorted(str(run.parent) for run in path.glob("*/checkpoint.npz"))
+        mend = f"did you mean {' or '.join(runs[:5])}?" if runs else "give the folder of a run"
+        raise FileNotFoundError(f"{path} holds no checkpoint.npz: {mend}")
+    if file.is_file() and not zipfile.is_zipfile(file):
+        raise checkpoint.CheckpointError(
+            f"{file} is no tinymm checkpoint: give the folder of a run, or its checkpoint.npz"
+        )
+    return file
+
+
+def classify(
+    path: str | os.PathLike[str], items: Sequence[str]
+) -> tuple[list[np.ndarray | ValueError | OSError], tuple[str, ...], str]:
+    """What the checkpoint's model makes of image files, sound files or texts: the probabilities (classes,) of each.
+
+    For an item that cannot be read the error that says so comes in its place. Returns also the class names and the
+    model's sense.
+    """
+    trained = load_trained(path)
+    results: list[np.ndarray | ValueError | OSError] = []
+    samples = []
+    for item in items:
+        try:
+            samples.append(trained.front_end.read(item))
+            results.append(np.empty(0))
+        except (ValueError, OSError) as error:
+            results.append(error)
+    if samples:
+        load_kernels()
+        stacked = np.stack(samples) if trained.front_end.sense == "image" else as_samples(samples)
+        probabilities = iter(trained.probabilities(stacked))
+        results = [next(probabilities) if isinstance(result, np.ndarray) else result for result in results]
+    return results, trained.class_names, trained.front_end.sense
+
+
+def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[CrossValidation, Dataset, str]:
+    """The scores of a run's model: on what was held out when it was trained, or on all of another data set.
+
+    Returns the scores (of one fold), the data they are of, and what was tested on. ValueError if the model is for
+    another sense or other classes.
+    """
+    trained = load_trained(path)
+    load_kernels()
+    if data is None:
+        loaded = load_data(trained.recipe)
+        parts = cut(trained.recipe, loaded)
+        tested, what = loaded.data.subset(parts.held), parts.held_name
+    else:
+        tested, what = load_data(Recipe(data=data, folds=0, on_problem="drop")).data, "all"
+    if tested.sense != trained.front_end.sense or tested.class_names != trained.class_names:
+        raise ValueError(
+            f"data {tested.name} ({tested.sense}, {len(tested.class_names)} classes) does not fit a model for "
+            f"{trained.front_end.sense} with {len(trained.class_names)} classes: choose data with the same classes"
+        )
+    if tested.rate != trained.front_end.rate:
+        sounds = [resample(sound, tested.rate, trained.front_end.rate) for sound in tested.x]  # type: ignore[arg-type]
+        tested = replace(tested, x=sounds, rate=trained.front_end.rate)  # type: ignore[arg-type]
+    predictions = trained.probabilities(tested.x).argmax(axis=1)
+    rows = np.arange(len(tested))
+    return score_folds(tested.y, [(rows[:0], rows)], [predictions]), tested, what

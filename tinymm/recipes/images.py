@@ -1,0 +1,90 @@
+"""Images before a model: enlarged if the model needs it, changed a little in training, standardised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinymm.data.datasets import Dataset
+from tinymm.data.image import bright_ink, digits_to_28, frame_ink, read_image, resize
+from tinymm.data.image.augmentation import Augmentation
+from tinymm.data.standardizing import Standardizer
+from tinymm.recipes.front_end import FrontEnd
+
+Shape = tuple[int, int, int]
+
+
+class ImageFrontEnd(FrontEnd):
+    """Images (N, C, H, W) in [0, 1], standardised by one mean and deviation.
+
+    Args:
+        only: the one shape that the model reads, to which 8×8 digits are enlarged; None for a model that reads any.
+
+    Attributes:
+        image_shape: of the training images. input_shape: of what the model gets.
+    """
+
+    sense = "image"
+
+    def __init__(self, only: Shape | None = None):
+        self.only = only
+        self.standardizer = Standardizer("all")
+        self.augmentation = Augmentation()
+        self.image_shape: Shape = only or (1, 28, 28)
+
+    @property
+    def enlarges(self) -> bool:
+        return self.only == (1, 28, 28) and self.image_shape == (1, 8, 8)
+
+    @property
+    def input_shape(self) -> Shape:
+        return (1, 28, 28) if self.enlarges else self.image_shape
+
+    def fit_prepare(self, data: Dataset) -> np.ndarray:
+        """ValueError: the images have another shape than the one that the model reads."""
+        self.image_shape = data.x.shape[1:]
+        if self.only and self.input_shape != self.only:
+            raise ValueError(
+                f"mmbigmodel reads images of {_times(self.only)} (or 8×8 digits), but these are "
+                f"{_times(self.image_shape)}: choose another model, e.g. cnn, or resize the images"
+            )
+        images = self.prepare(data.x)
+        self.standardizer.fit(images)
+        return images
+
+    def prepare(self, samples: np.ndarray) -> np.ndarray:
+        return digits_to_28(samples) if self.enlarges else samples
+
+    def __call__(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        return self.standardizer.transform(rows if rng is None else self.augmentation(rows, rng))
+
+    def read(self, item: str) -> np.ndarray:
+        """An image file as bright ink in the shape that the model was trained on.
+
+        An image of that size is taken as it is; from any other the ink is cut out and brought to it. Dark ink on light
+        paper is turned around. ValueError if there is none.
+        """
+        channels, rows, columns = self.image_shape
+        image = bright_ink(read_image(item, grey=channels == 1)[None])
+        if image.min() == image.max():
+            raise ValueError(f"there is no ink on {item}")
+        if image.shape[2:] != (rows, columns):
+            margin = 4 if (rows, columns) == (28, 28) else 0  # as MNIST and the UCI digits have it
+            framed = channels == 1
+            image = frame_ink(image, (rows, columns), margin) if framed else resize(image, (rows, columns), "area")
+        return image[0].astype(np.float32)
+
+    def pictures(self, samples: np.ndarray) -> np.ndarray | None:
+        return samples if samples.shape[1] in (1, 3) else None  # grey or coloured
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"image_shape": list(self.image_shape), "standardizer": self.standardizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.image_shape = tuple(state["image_shape"])  # type: ignore[assignment]
+        self.standardizer.load_state_dict(state["standardizer"])
+
+
+def _times(shape: Shape) -> str:
+    return "×".join(map(str, shape))

@@ -1,0 +1,102 @@
+"""The models that a recipe can name, by sense: what stands before each, how it is made, and how it is usually trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinymm.data.text import NGrams
+from tinymm.models import CNN, BagOfTerms, MMBigModel, RowRNN, SpeechCNN, SpeechCRNN, TextRNN
+from tinymm.nn import LogisticRegression, Module
+from tinymm.recipes.front_end import FrontEnd
+from tinymm.recipes.images import ImageFrontEnd
+from tinymm.recipes.sounds import SoundFrontEnd
+from tinymm.recipes.texts import TermsFrontEnd, TokensFrontEnd
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model that a recipe can name.
+
+    Attributes:
+        front_end: makes what stands before it. model: makes it, for a fitted front end and a number of classes.
+        epochs, batch_size, augment: as it is usually trained. lr: by how much its rate differs from the optimiser's.
+    """
+
+    front_end: Callable[[], FrontEnd]
+    model: Callable[[Any, int], Module]
+    epochs: int
+    lr: float = 1
+    batch_size: int = 32
+    augment: bool = False
+
+
+def _words_and_parts() -> TermsFrontEnd:
+    return TermsFrontEnd(NGrams(words=(1, 2)), NGrams(words=None, characters=(2, 5)))
+
+
+def _question_terms() -> TermsFrontEnd:
+    plain: dict[str, Any] = {"placeholders": ()}  # which number it is tells what is asked for
+    return TermsFrontEnd(
+        NGrams(words=(1, 3), ends=True, punctuation=True, **plain),
+        NGrams(words=None, characters=(2, 6), across_words=True, **plain),
+        NGrams(words=None, question=True, **plain),
+        min_df=2,
+    )
+
+
+def _bag_of_terms(front_end: TermsFrontEnd, classes: int) -> BagOfTerms:
+    return BagOfTerms(len(front_end.terms), classes)
+
+
+def _text_rnn(cell: str) -> Callable[[TokensFrontEnd, int], TextRNN]:
+    return lambda front_end, classes: TextRNN(len(front_end.vocabulary), classes, cell)
+
+
+# The first of each sense is its usual one.
+MODELS: dict[str, dict[str, Choice]] = {
+    "image": {
+        "mmbigmodel": Choice(
+            lambda: ImageFrontEnd(only=MMBigModel.image_shape), lambda front_end, classes: MMBigModel(classes), 20
+        ),
+        "cnn": Choice(ImageFrontEnd, lambda front_end, classes: CNN(front_end.input_shape, classes), 20, augment=True),
+        "rnn": Choice(ImageFrontEnd, lambda front_end, classes: RowRNN(front_end.input_shape, classes), 20),
+        "logistic": Choice(
+            ImageFrontEnd,
+            lambda front_end, classes: LogisticRegression(
+                int(np.prod(front_end.input_shape)), classes, multinomial=True
+            ),
+            40,
+            lr=10,
+        ),
+    },
+    "audio": {
+        "cnn": Choice(
+            SoundFrontEnd,
+            lambda front_end, classes: SpeechCNN(front_end.steps, front_end.bands, classes),
+            *(30, 2),
+            batch_size=64,
+            augment=True,
+        ),
+        "crnn": Choice(
+            SoundFrontEnd,
+            lambda front_end, classes: SpeechCRNN(front_end.bands, classes),
+            *(30, 2),
+            batch_size=64,
+            augment=True,
+        ),
+    },
+    "text": {
+        "logistic": Choice(_words_and_parts, _bag_of_terms, 20, lr=20, batch_size=128),
+        "questions": Choice(_question_terms, _bag_of_terms, 20, lr=20, batch_size=128),
+        "lstm": Choice(TokensFrontEnd, _text_rnn("lstm"), 12, lr=2, augment=True),
+        "gru": Choice(TokensFrontEnd, _text_rnn("gru"), 12, lr=2, augment=True),
+        "characters": Choice(
+            lambda: TokensFrontEnd("characters", longest=256), _text_rnn("gru"), 20, lr=2, augment=True
+        ),
+    },
+}
+MODEL_NAMES = list(dict.fromkeys(name for models in MODELS.values() for name in models))

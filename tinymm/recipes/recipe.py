@@ -1,0 +1,119 @@
+"""A recipe: what to train, on what, and how; and the ones that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tinymm import optim
+from tinymm.recipes.loading import has_official_test, sense_of
+from tinymm.recipes.models import MODEL_NAMES, MODELS
+
+# Each optimiser: how it is made for parameters and a learning rate, and its usual rate.
+OPTIMIZERS: dict[str, tuple[Callable[[list, float], optim.Optimizer], float]] = {
+    "gd": (optim.GD, 0.5),
+    "sgd": (optim.SGD, 0.1),
+    "momentum": (lambda parameters, lr: optim.SGD(parameters, lr, momentum=0.9), 0.02),
+    "nesterov": (lambda parameters, lr: optim.SGD(parameters, lr, momentum=0.9, nesterov=True), 0.02),
+    "adagrad": (optim.Adagrad, 0.02),
+    "rmsprop": (optim.RMSprop, 0.001),
+    "adam": (optim.Adam, 0.001),
+    "adamw": (optim.AdamW, 0.001),
+}
+
+# Each schedule: how it is made for an optimiser and a number of epochs.
+SCHEDULES: dict[str, Callable[[optim.Optimizer, int], optim.Schedule | None]] = {
+    "constant": lambda optimizer, epochs: None,
+    "step": lambda optimizer, epochs: optim.StepLR(optimizer, max(epochs // 3, 1), 0.3),
+    "exponential": lambda optimizer, epochs: optim.ExponentialLR(optimizer, 0.05 ** (1 / epochs)),
+    "cosine": lambda optimizer, epochs: optim.CosineLR(optimizer, epochs),
+    "warmup": lambda optimizer, epochs: optim.WarmupLR(
+        optimizer, max(epochs // 10, 1), optim.CosineLR(optimizer, max(epochs - epochs // 10, 1))
+    ),
+}
+
+# Each way to test: on folds in turn, on the test set that the data come with, or on whole groups in turn.
+SPLITS = ("folds", "official", "groups")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, on what, and how. None stands for the usual value of the data, the model or the optimiser.
+
+    data, extra_data: names of data sets, files or folders; the extra data are only trained on.
+    model: a name in `MODELS[sense]`, the data's sense. epochs, lr, batch_size, augment: see there.
+    split: how it is tested, one of `SPLITS`; the official test set where there is one and no folds were asked for.
+    folds: of the cross-validation, 0 leaves it out; with groups, None leaves out each group by itself.
+
+    ValueError for names that do not exist and numbers that make no sense.
+    """
+
+    data: str = "digits"
+    model: str | None = None
+    optimizer: str = "adam"
+    lr: float | None = None
+    schedule: str = "cosine"
+    epochs: int | None = None
+    batch_size: int | None = None
+    split: str | None = None
+    folds: int | None = None
+    extra_data: str | None = None
+    augment: bool | None = None
+    max_grad_norm: float = 1.0
+    on_problem: str = "raise"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = {"model": MODEL_NAMES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "split": SPLITS}
+        for option, table in known.items():
+            value = getattr(self, option)
+            if value not in table and not (value is None and option in ("model", "split")):
+                raise ValueError(f"{option} {value!r} is unknown: choose one of {', '.join(table)}")
+        for option, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("folds", 0)):
+            value = getattr(self, option)
+            if value is not None and value < least:
+                raise ValueError(f"{option} is {value}, but it must be at least {least}")
+        if self.folds == 1:
+            raise ValueError("folds is 1, but cross-validation needs at least 2 (0 leaves it out)")
+        if self.folds and self.split == "official":
+            raise ValueError(f"folds is {self.folds}, but the official test set needs none: leave one of the two out")
+        for option in ("lr", "max_grad_norm"):
+            value = getattr(self, option)
+            if value is not None and not 0 < value < np.inf:
+                raise ValueError(f"{option} is {value}, but it must be a number above 0")
+
+    def complete(self, sense: str | None = None) -> Recipe:
+        """The recipe with every None replaced by the value that will be used for data of this sense (by default theirs).
+
+        ValueError: the model is for another sense.
+        """
+        sense = sense or sense_of(self.data)
+        name = self.model or next(iter(MODELS[sense]))
+        if name not in MODELS[sense]:
+            raise ValueError(
+                f"model {name!r} does not take {sense}, which {self.data} is: choose one of {', '.join(MODELS[sense])}"
+            )
+        choice, values = MODELS[sense][name], asdict(self)
+        values["model"] = name
+        values["epochs"] = self.epochs or choice.epochs
+        values["lr"] = self.lr or OPTIMIZERS[self.optimizer][1] * choice.lr
+        values["batch_size"] = self.batch_size or choice.batch_size
+        values["augment"] = choice.augment if self.augment is None else self.augment
+        if self.split is None:
+            values["split"] = "official" if has_official_test(self.data) and self.folds is None else "folds"
+        if self.folds is None and values["split"] != "groups":
+            values["folds"] = 5 if values["split"] == "folds" else 0
+        return Recipe(**values)
+
+
+# The recipes by name; the first is what is trained when no name is given.
+RECIPES = {
+    "digits": Recipe(),
+    "mnist": Recipe(data="mnist-test", model="cnn"),
+    "speech": Recipe(data="fsdd"),
+    "sentiment": Recipe(data="sentiment", folds=10, epochs=10, lr=0.005),
+    "topic": Recipe(data="trec", model="questions"),
+    "intent": Recipe(data="banking77"),
+}
