@@ -61,21 +61,19 @@ class Optimizer:
         ValueError, and nothing is updated, if a gradient or state array does not fit its parameter.
         """
         chosen = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        for i in chosen:
-            self._check(i)
+        thetas = [self.parameters[i].data for i in chosen]
+        gradients = [self.parameters[i].grad.data for i in chosen]
+        for i, theta, gradient in zip(chosen, thetas, gradients, strict=True):
+            self._check(i, theta, gradient)
         for i in chosen:
             self.steps[i] += 1
-        parameters = [self.parameters[i] for i in chosen]
         states = {name: [self._state[i][name] for i in chosen] for name in self._arrays}
-        self.update(
-            [p.data for p in parameters], [p.grad.data for p in parameters], [self.steps[i] for i in chosen], **states
-        )
-        for parameter in parameters:
-            parameter.mark_changed()
+        self.update(thetas, gradients, [self.steps[i] for i in chosen], **states)
+        for i in chosen:
+            self.parameters[i].mark_changed()
 
-    def _check(self, i: int) -> None:
+    def _check(self, i: int, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Whether the arrays of parameter i fit together."""
-        theta, gradient = self.parameters[i].data, self.parameters[i].grad.data
         wrong = None if gradient.shape == theta.shape else ("gradient", gradient)
         for name, array in self._state[i].items():
             if array.shape != theta.shape or array.dtype != theta.dtype:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ OPERATIONS: dict[Any, Callable[..., Any]] = {}
 
 _OUTPUT = object()  # in a node's saved values: "the operation's own result"
 _order = itertools.count()
+_age = operator.attrgetter("order")
 
 
 class Variable:
@@ -140,11 +142,12 @@ class Operation:
         if options or (len(args) != len(self.names) and not self.variadic):
             args = self._bind(args, options)
         arrays = []
-        tensors = wanted = False
-        for value in args:
+        tensors, sources = False, []
+        for position, value in enumerate(args):
             if isinstance(value, Variable):
                 tensors = True
-                wanted = wanted or value.requires_grad
+                if value.requires_grad:
+                    sources.append((position, value))
                 value = value._array
             arrays.append(value)
         try:
@@ -158,20 +161,20 @@ class Operation:
                 result = result[0]
         if not tensors:
             return result
-        record = wanted and is_recording()
+        record = bool(sources) and is_recording()
         if self.outputs == 1:
             output = Variable.Result(result, record and result.dtype.kind == "f")
-            record = output.requires_grad
             if self.view and isinstance(args[0], Variable) and _shares_memory(output._array, args[0]._array):
                 output._version = args[0]._version
-            outputs = (output,)
-        else:
-            outputs = tuple(Variable.Result(array, record) for array in result)
+            if output.requires_grad:
+                output._node = Node(self, args, sources, (output,), saved)
+            return output
+        outputs = tuple(Variable.Result(array, record) for array in result)
         if record:
-            node = Node(self, args, outputs, saved)
+            node = Node(self, args, sources, outputs, saved)
             for index, output in enumerate(outputs):
                 output._node, output._index = node, index
-        return outputs[0] if self.outputs == 1 else outputs
+        return outputs
 
     def _explained(self, error: Exception, arrays: list) -> Exception:
         """NumPy's error, with the operation's name and what came."""
@@ -233,34 +236,47 @@ class Node:
 
     __slots__ = ("operation", "order", "outputs", "parents", "steps", "versions")
 
-    def __init__(self, operation: Operation, args: tuple, outputs: tuple[Variable, ...], saved: Any):
+    def __init__(
+        self,
+        operation: Operation,
+        args: tuple,
+        sources: list[tuple[int, Variable]],
+        outputs: tuple[Variable, ...],
+        saved: Any,
+    ):
         self.operation = operation
         self.order = next(_order)
         # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
-        self.parents: Any = [
-            (i, a._node or a, a._index, a._array.shape, a._array.dtype)
-            for i, a in enumerate(args)
-            if isinstance(a, Variable) and a.requires_grad
-        ]
+        self.parents: Any = [(i, a._node or a, a._index, a._array.shape, a._array.dtype) for i, a in sources]
         self.versions: list[tuple[list[int], int]] = []
         self.outputs: Any = None
-        for position, *_ in self.parents if operation.joint is None else ():
-            if position not in operation.derivatives:
-                name = operation.names[position]
+        self.steps: Any = []  # (derivative, its saved values, the parents it serves)
+        if operation.joint:
+            self._take(*operation.joint, self.parents, args, outputs, saved)
+            return
+        for parent in self.parents:
+            derivative = operation.derivatives.get(parent[0])
+            if derivative is None:
+                name = operation.names[parent[0]]
                 raise TypeError(
                     f"{operation.name}: has no derivative with respect to {name}, which wants a gradient: pass its .detach()"
                 )
+            self._take(*derivative, (parent,), args, outputs, saved)
 
-        if operation.joint:
-            function, plan = operation.joint
-            self.steps: Any = [(function, [self._find(*what, args, outputs, saved) for what in plan], self.parents)]
-        else:
-            # (derivative, its saved values, the parents it serves)
-            self.steps = [
-                (function, [self._find(*what, args, outputs, saved) for what in plan], (parent,))
-                for parent in self.parents
-                for function, plan in (operation.derivatives[parent[0]],)
-            ]
+    def _take(
+        self, function: Callable, plan: Any, parents: Any, args: tuple, outputs: tuple[Variable, ...], saved: Any
+    ) -> None:
+        """Keep what a derivative will need."""
+        values = []
+        for kind, i in plan:
+            if kind == "argument":
+                value = args[i]
+                if isinstance(value, Variable):
+                    self.versions.append((value._version, value._version[0]))
+                values.append(value)
+            else:
+                values.append(self._find(kind, i, args, outputs, saved))
+        self.steps.append((function, values, parents))
 
     def _find(self, kind: str, i: int, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> Any:
         """The value that a derivative asked for, and a note of its version."""
@@ -301,36 +317,34 @@ class Node:
                     "after it was used: change a copy instead, or make the change after backward()"
                 )
 
-    def gradients(self, g: Any, create_graph: bool) -> Iterator[tuple[Any, int, Any]]:
-        """Yield (node or leaf, output index, gradient) for each input, given the gradient(s) at the outputs."""
-        if create_graph and self.operation.composed:
-            raise RuntimeError(
-                f"{self.operation.name}: the fused kernel has no second derivative: use {self.operation.composed}"
-            )
-        joint = self.operation.joint is not None
+    def send_back(self, g: Any, create_graph: bool, arrived: Gradients) -> None:
+        """Add to what has arrived at each input its gradient, given the gradient(s) at the outputs."""
+        operation = self.operation
+        if create_graph and operation.composed:
+            raise RuntimeError(f"{operation.name}: the fused kernel has no second derivative: use {operation.composed}")
         for function, values, parents in self.steps:
             found = function(g, *[self._value(v, create_graph) for v in values])
             for position, target, index, shape, dtype in parents:
-                d = found[position] if joint else found
+                d = found if operation.joint is None else found[position]
                 if d is None:
                     continue
                 if not create_graph:
                     # A leaf must not share its gradient with anyone: a view or g itself may have other owners.
                     if not isinstance(d, np.ndarray):
                         d = np.asarray(d)
-                    elif isinstance(target, Variable) and (d is g or not d.flags.owndata):
+                    elif (d is g or d.base is not None) and isinstance(target, Variable):
                         d = d.copy()
-                yield target, index, _fit(d, shape, dtype)
+                if d.shape != shape or d.dtype != dtype:
+                    d = _fit(d, shape, dtype)
+                _add(arrived, (target, index), d)
 
     def _value(self, value: Any, create_graph: bool) -> Any:
+        if isinstance(value, Variable):
+            return value if create_graph else value._array
         if value is _OUTPUT:
             values = [self.rewrap(i) for i in range(len(self.outputs))] if create_graph else self.outputs
             return values[0] if len(values) == 1 else values
-        if create_graph:
-            return value
-        if isinstance(value, Variable):
-            return value._array
-        if type(value) is tuple:
+        if type(value) is tuple and not create_graph:
             return tuple(v._array if isinstance(v, Variable) else v for v in value)
         return value
 
@@ -359,12 +373,15 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 # ---------------------------------------------------------------------------------------------------------
 
 
+Gradients = dict[tuple[Any, int], Any]  # (node or leaf, which output of it): the gradient there
+
+
 def sweep(
     roots: Sequence[tuple[Variable, Any]],
     targets: Sequence[Variable] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
-) -> dict[tuple[Any, int], Any]:
+) -> Gradients:
     """Carry gradients from `roots` [(tensor, gradient), ...] down the tape; the chain rule, newest node first.
 
     Returns {(node or leaf, output index): gradient} for `targets`, or for all leaves if there are none.
@@ -372,52 +389,62 @@ def sweep(
     """
     wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
     ends = {key for key, _ in wanted} if wanted is not None and len(wanted) == 1 else ()  # nothing beyond is asked for
-    nodes, stack = set(), [t._node for t, _ in roots if t._node is not None]
-    while stack:
-        node = stack.pop()
-        if node in nodes:
-            continue
-        nodes.add(node)
-        if node in ends:
-            continue
-        node.check_buffers()
-        stack.extend(p[1] for p in node.parents if isinstance(p[1], Node) and p[1] not in nodes)
-    order = sorted(nodes, key=lambda node: node.order)
-
-    if wanted is not None:  # keep the nodes from which a target can be reached
-        leading: set[Any] = {key for key, _ in wanted}
-        on_the_way = set()
-        for node in order:
-            if node not in ends and any(parent[1] in leading for parent in node.parents):
-                leading.add(node)
-                on_the_way.add(node)
-        order = [node for node in order if node in on_the_way]
+    order = _reached(roots, ends)
+    if wanted is not None:
+        order = _leading_to({key for key, _ in wanted}, order, ends)
     for node in order:
         node.check_versions()
 
-    gradients: dict[tuple[Any, int], Any] = {}
-
-    def add(key: tuple[Any, int], g: Any) -> None:
-        before = gradients.get(key)
-        gradients[key] = g if before is None else before + g
-
-    del nodes
+    arrived: Gradients = {}
     for tensor, gradient in roots:
-        add((tensor._node or tensor, tensor._index), gradient)
-    found: dict[tuple[Any, int], Any] = {}
-    while order:
-        node = order.pop()
-        gs = [gradients.pop((node, i), None) for i in range(node.operation.outputs)]
-        if wanted is not None:
-            found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted and g is not None})
-        if all(g is None for g in gs):
-            continue
-        with enable_grad() if create_graph else nullcontext():
-            for target, index, g in node.gradients(gs[0] if len(gs) == 1 else gs, create_graph):
-                add((target, index), g)
-        if not retain_graph:
-            node.free()
+        _add(arrived, (tensor._node or tensor, tensor._index), gradient)
+    found: Gradients = {}
+    with enable_grad() if create_graph else nullcontext():
+        while order:
+            node = order.pop()
+            gs = [arrived.pop((node, i), None) for i in range(node.operation.outputs)]
+            if wanted is not None:
+                found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted and g is not None})
+            if len(gs) == 1 and gs[0] is not None:
+                node.send_back(gs[0], create_graph, arrived)
+            elif any(g is not None for g in gs):
+                node.send_back(gs, create_graph, arrived)
+            else:
+                continue
+            if not retain_graph:
+                node.free()
     if wanted is None:
-        return {key: g for key, g in gradients.items() if isinstance(key[0], Variable)}
-    found.update({key: g for key, g in gradients.items() if key in wanted})
+        return arrived  # all that is left are leaves
+    found.update({key: g for key, g in arrived.items() if key in wanted})
     return found
+
+
+def _add(arrived: Gradients, key: tuple[Any, int], g: Any) -> None:
+    before = arrived.get(key)
+    arrived[key] = g if before is None else before + g
+
+
+def _reached(roots: Sequence[tuple[Variable, Any]], ends: Any) -> list[Node]:
+    """The nodes behind the roots, but not beyond `ends`, from the oldest to the newest."""
+    stack = [t._node for t, _ in roots if t._node is not None]
+    nodes = set(stack)
+    while stack:
+        node = stack.pop()
+        if node in ends:
+            continue
+        node.check_buffers()
+        for _, source, *_ in node.parents:
+            if type(source) is Node and source not in nodes:
+                nodes.add(source)
+                stack.append(source)
+    return sorted(nodes, key=_age)
+
+
+def _leading_to(leading: set[Any], order: list[Node], ends: Any) -> list[Node]:
+    """Of the nodes in their order, those from which one that is `leading` can be reached."""
+    on_the_way = []
+    for node in order:
+        if node not in ends and any(parent[1] in leading for parent in node.parents):
+            leading.add(node)
+            on_the_way.append(node)
+    return on_the_way

@@ -27,7 +27,7 @@ def test_is_the_formula(case):
     z, targets = case
     near = {"rtol": TOLERANCE[z.dtype.type], "atol": TOLERANCE[z.dtype.type]}
     with np.errstate(all="ignore"):
-        losses, probabilities = softmax.softmax_cross_entropy(z, targets)
+        losses, probabilities = softmax.softmax_cross_entropy(z, targets, np.ones(len(z), z.dtype))
         assert losses.dtype == probabilities.dtype == z.dtype
         expected = formulas.softmax(z.astype(np.float64))
         np.testing.assert_allclose(losses, formulas.cross_entropy(z.astype(np.float64), targets), **near)
@@ -39,7 +39,7 @@ def test_is_the_formula(case):
 
 def test_large_logits_do_not_overflow():
     z = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 - 1]], np.float32)
-    losses, probabilities = softmax.softmax_cross_entropy(z, np.array([0, 1]))
+    losses, probabilities = softmax.softmax_cross_entropy(z, np.array([0, 1]), np.ones(2, np.float32))
     np.testing.assert_allclose(losses, [0.31326, 1.31326], rtol=1e-4)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
@@ -52,7 +52,7 @@ def test_does_not_depend_on_the_number_of_threads():
         results = []
         for count in (1, 2, 3):
             threads.set_num_threads(count)
-            results.append(softmax.softmax_cross_entropy(z, targets))
+            results.append(softmax.softmax_cross_entropy(z, targets, np.ones(3000, np.float32)))
     finally:
         threads.set_num_threads(before)
     for losses, probabilities in results[1:]:
@@ -64,6 +64,20 @@ def test_is_pytorchs():
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     z, targets = rng.standard_normal((5, 7)), rng.integers(0, 7, 5)
-    losses, _ = softmax.softmax_cross_entropy(z, targets)
+    losses, _ = softmax.softmax_cross_entropy(z, targets, np.ones(5))
     expected = torch.nn.functional.cross_entropy(torch.tensor(z), torch.tensor(targets), reduction="none")
     np.testing.assert_allclose(losses, expected.numpy(), rtol=1e-12)
+
+
+def test_a_row_with_no_share_loses_nothing():
+    z = np.array([[1.0, 2.0], [np.nan, np.inf]])
+    losses, _ = softmax.softmax_cross_entropy(z, np.array([1, 0]), np.array([2.0, 0.0]))
+    np.testing.assert_allclose(losses, [2 * np.log1p(np.exp(-1)), 0])
+
+
+@pytest.mark.parametrize(
+    ("targets", "found"), [([3, -100, 1, 7], (1, 7, 3)), ([-2, 5], (-2, 5, 2)), ([-100], (None, None, 0))]
+)
+def test_label_range(targets, found):
+    lowest, highest, counted = softmax.label_range(np.array(targets), -100)
+    assert counted == found[2] and (not counted or (lowest, highest) == found[:2])

@@ -16,9 +16,9 @@ _FOR_KERNEL = 64**3
 
 def _product(a, b):
     """a @ b of arrays; large plain matrices go to the kernel."""
-    large = a.ndim == b.ndim == 2 and a.shape[0] * a.shape[1] * b.shape[1] > _FOR_KERNEL
-    if large and a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
-        return kernels.matmul.matmul(a, b)
+    if a.ndim == b.ndim == 2 and a.shape[0] * a.shape[1] * b.shape[1] > _FOR_KERNEL:
+        if a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
+            return kernels.matmul.matmul(a, b)
     return np.matmul(a, b)
 
 
@@ -93,15 +93,15 @@ def linear(x, weight, bias=None):
 
 
 linear.gradient(
-    x=lambda g, weight: np.reshape(matmul(_rows(g), weight), (*np.shape(g)[:-1], weight.shape[1])),
-    weight=lambda g, x: matmul(_rows(g).T, _rows(x)),
-    bias=lambda g: np.sum(_rows(g), axis=0),
+    x=lambda g, weight: _matmul(_rows(g), weight).reshape(*g.shape[:-1], weight.shape[1]),
+    weight=lambda g, x: _matmul(_rows(g).T, _rows(x)),
+    bias=lambda g: _rows(g).sum(0),
 )
 
 
 def _rows(x):
     """All leading axes laid out as one."""
-    return np.reshape(x, (int(np.prod(np.shape(x)[:-1])), np.shape(x)[-1])) if x.ndim != 2 else x
+    return x if x.ndim == 2 else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 @operation()

@@ -13,30 +13,29 @@ IGNORED = -100  # the target of a sample that does not count, as in PyTorch
 
 
 @operation(saves=True)
-def _softmax_cross_entropy(logits, targets):
-    """L[n] = ln Σⱼ exp(z[n, j]) − z[n, targets[n]], for every row at once."""
-    return kernels.softmax.softmax_cross_entropy(logits, targets)
+def _softmax_cross_entropy(logits, targets, shares):
+    """L[n] = share[n] · (ln Σⱼ exp(z[n, j]) − z[n, targets[n]]); 0 in a row with no share, which may hold anything."""
+    return kernels.softmax.softmax_cross_entropy(logits, targets, shares)
 
 
 @operation(saves=True)
-def _summed_cross_entropy(logits, targets, share):
-    """L = Σₙ share[n] · (ln Σⱼ exp(z[n, j]) − z[n, targets[n]]); a row with no share may be anything."""
-    losses, probabilities = kernels.softmax.softmax_cross_entropy(logits, targets)
-    return np.dot(np.where(share, losses, 0), share), probabilities
+def _summed_cross_entropy(logits, targets, shares):
+    """L = Σₙ share[n] · (ln Σⱼ exp(z[n, j]) − z[n, targets[n]])"""
+    losses, probabilities = kernels.softmax.softmax_cross_entropy(logits, targets, shares)
+    return np.add.reduce(losses), probabilities
 
 
-# ∂L/∂z = (softmax(z) − onehot(target)) · g. On arrays a kernel does it; on Tensors it is made of functions of z.
-def _logits_gradient(g, logits, targets, probabilities):
+# ∂L/∂z = (softmax(z) − onehot(target)) · share · g. On arrays a kernel does it; on Tensors it is made of functions of z.
+def _logits_gradient(g, logits, targets, shares, saved):
+    g = g * shares
     if isinstance(logits, np.ndarray):
-        return kernels.softmax.softmax_cross_entropy_gradient(probabilities, targets, g)
+        return kernels.softmax.softmax_cross_entropy_gradient(saved, targets, g)
     one_hot = np.eye(logits.shape[1], dtype=logits.dtype)[targets]
     return np.where((g != 0)[:, None], (np.exp(log_softmax(logits, 1)) - one_hot) * g[:, None], 0)
 
 
-_softmax_cross_entropy.gradient(logits=lambda g, logits, targets, saved: _logits_gradient(g, logits, targets, saved))
-_summed_cross_entropy.gradient(
-    logits=lambda g, logits, targets, share, saved: _logits_gradient(g * share, logits, targets, saved)
-)
+_softmax_cross_entropy.gradient(logits=_logits_gradient)
+_summed_cross_entropy.gradient(logits=_logits_gradient)
 
 
 @plain_operation()
@@ -60,33 +59,31 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
         raise TypeError(
             f"cross_entropy: targets are {targets.dtype}, but classes are numbered by integers: use .astype(int)"
         )
-    classes = logits.shape[1]
-    counted = targets != ignore_index
-    if counted.all():
-        counted = None
-    else:
-        targets = np.where(counted, targets, 0)
-    if targets.size and (targets.min() < 0 or targets.max() >= classes):
-        raise IndexError(
-            f"cross_entropy: labels run from {targets.min()} to {targets.max()}, but {classes} logits mean labels 0 to "
-            f"{classes - 1}"
-        )
-    targets = targets.astype(np.int64, copy=False)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, but it is a share between 0 and 1")
-    weights = np.ones(len(targets), logits.dtype) if counted is None else counted.astype(logits.dtype)
+    classes, targets = logits.shape[1], targets.astype(np.int64, copy=False)
+    lowest, highest, counted = kernels.softmax.label_range(targets, ignore_index)
+    if counted and not 0 <= lowest <= highest < classes:
+        raise IndexError(
+            f"cross_entropy: labels run from {lowest} to {highest}, but {classes} logits mean labels 0 to {classes - 1}"
+        )
+    weights, total = np.ones(len(targets), logits.dtype), counted
+    if counted < len(targets):
+        ignored = targets == ignore_index
+        weights[ignored] = targets[ignored] = 0
     if weight is not None:
         weight = _class_weights(weight, classes, logits.dtype)
         weights *= weight[targets]
+        total = np.sum(weights)
     if not label_smoothing and reduction in ("mean", "sum"):
-        return _summed_cross_entropy(logits, targets, weights if reduction == "sum" else weights / np.sum(weights))
-    losses = _softmax_cross_entropy(logits, targets) * weights
+        return _summed_cross_entropy(logits, targets, weights / total if reduction == "mean" else weights)
+    losses = _softmax_cross_entropy(logits, targets, weights)
     if label_smoothing:
         every = -log_softmax(logits, 1) if weight is None else -log_softmax(logits, 1) * weight
         losses = losses * (1 - label_smoothing) + np.sum(every, axis=1) * (label_smoothing / classes)
-    if counted is not None:
-        losses = np.where(counted, losses, 0)
-    return np.sum(losses) / np.sum(weights) if reduction == "mean" else _reduce("cross_entropy", losses, reduction)
+        if counted < len(targets):
+            losses = np.where(ignored, 0, losses)
+    return np.sum(losses) / total if reduction == "mean" else _reduce("cross_entropy", losses, reduction)
 
 
 def _class_weights(weight, classes, dtype):

@@ -118,22 +118,25 @@ def _update(
     rule: Any, thetas: Arrays, gradients: Arrays, states: Sequence[Arrays | None], numbers: list[list[float]]
 ) -> None:
     """Run a rule over all parameters, those of one dtype at a time."""
-    for dtype in map(np.dtype, {theta.dtype.char for theta in thetas}):
-        chosen = [i for i, theta in enumerate(thetas) if theta.dtype == dtype]
-        given = [None if arrays is None else [arrays[i] for i in chosen] for arrays in (thetas, gradients, *states)]
-        plain = [None if arrays is None else [np.asarray(a, dtype, order="C") for a in arrays] for arrays in given]
-        addresses = np.zeros((2 + STATES, len(chosen)), np.int64)
-        for row, arrays in zip(addresses, plain, strict=False):
-            if arrays is not None:
-                row[:] = [_address(array) for array in arrays]
-        blocks, sizes, grain = _layout(tuple(thetas[i].size for i in chosen))
-        theirs = np.array([numbers[i] for i in chosen], dtype)
-        threads.run(jit.instance(_blocks, rule), int(blocks[-1]), blocks, sizes, addresses, theirs, grain=grain)
-        for arrays, used in zip(given, plain, strict=True):
-            if arrays is not None and arrays is not given[1]:
-                for array, changed in zip(arrays, used, strict=True):  # type: ignore[arg-type]
-                    if changed is not array:
-                        array[...] = changed
+    rows = [thetas, gradients, *states]
+    dtypes = {theta.dtype for theta in thetas}
+    if len(dtypes) > 1:
+        for dtype in dtypes:
+            chosen = [i for i, theta in enumerate(thetas) if theta.dtype == dtype]
+            theirs = [row and [row[i] for i in chosen] for row in rows]
+            _update(rule, theirs[0], theirs[1], theirs[2:], [numbers[i] for i in chosen])  # type: ignore[arg-type]
+        return
+    for dtype in dtypes:
+        plain = [row and [np.asarray(array, dtype, order="C") for array in row] for row in rows]
+        addresses = [[_address(array) for array in row] if row else [0] * len(thetas) for row in plain]
+        addresses += [[0] * len(thetas)] * (STATES - len(states))
+        blocks, sizes, grain = _layout(tuple([theta.size for theta in thetas]))
+        work = blocks, sizes, np.array(addresses, np.int64), np.array(numbers, dtype)
+        threads.run(jit.instance(_blocks, rule), int(blocks[-1]), *work, grain=grain)
+        for row, used in zip(rows, plain, strict=True):
+            for array, changed in zip(row or (), used or (), strict=True):
+                if changed is not array and row is not gradients:
+                    array[...] = changed
 
 
 def _address(array: np.ndarray) -> int:

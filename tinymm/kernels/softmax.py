@@ -32,24 +32,37 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
     return out
 
 
-def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The losses −log softmax(z)_y (N,) and the probabilities softmax(z) (N, K) in one pass.
+def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The losses −share · log softmax(z)_y (N,) and the probabilities softmax(z) (N, K) in one pass.
 
-    Shapes: logits z (N, K), targets y (N,) integers in 0 … K − 1 (not checked here). The gradient of a loss is
-    probabilities − one-hot(y).
+    Shapes: logits z (N, K), targets y (N,) integers in 0 … K − 1 (not checked here), shares (N,); a row with no share
+    loses nothing, whatever is in it. The gradient of a loss is (probabilities − one-hot(y)) · share.
     """
     logits = np.ascontiguousarray(logits)
-    targets = np.ascontiguousarray(targets, np.int64)
     losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
-    threads.run(_softmax_cross_entropy, len(logits), logits, targets, losses, probabilities, grain=_rows(logits))
+    threads.run(
+        _softmax_cross_entropy, len(logits), logits, targets, shares, losses, probabilities, grain=_rows(logits)
+    )
     return losses, probabilities
+
+
+def label_range(targets: np.ndarray, ignored: int) -> tuple[int, int, int]:
+    """The lowest and the highest of the targets (N,) int64 that are not the ignored number, and how many these are."""
+    return _label_range(targets, ignored)
 
 
 def softmax_cross_entropy_gradient(probabilities: np.ndarray, targets: np.ndarray, g: np.ndarray) -> np.ndarray:
     """(probabilities − one-hot(y)) · g for each row, g (N,); 0 where g is 0, whatever the row."""
     dz = np.empty_like(probabilities)
-    targets, g = np.ascontiguousarray(targets, np.int64), np.ascontiguousarray(g, dz.dtype)
-    threads.run(_softmax_cross_entropy_gradient, len(dz), probabilities, targets, g, dz, grain=_rows(dz))
+    threads.run(
+        _softmax_cross_entropy_gradient,
+        len(dz),
+        probabilities,
+        targets,
+        np.ascontiguousarray(g, dz.dtype),
+        dz,
+        grain=_rows(dz),
+    )
     return dz
 
 
@@ -94,10 +107,12 @@ def _log_softmax(start, stop, x, out):
 
 
 @kernel(fastmath=REASSOCIATE)
-def _softmax_cross_entropy(start, stop, logits, targets, losses, probabilities):
+def _softmax_cross_entropy(start, stop, logits, targets, shares, losses, probabilities):
     for n in range(start, stop):
         m, total = _exponentials(logits[n], probabilities[n])
-        losses[n] = math.log(total) - (logits[n, targets[n]] - m)
+        losses[n] = 0
+        if shares[n] != 0:
+            losses[n] = (math.log(total) - (logits[n, targets[n]] - m)) * shares[n]
         for k in range(logits.shape[1]):
             probabilities[n, k] /= total
 
@@ -111,3 +126,12 @@ def _softmax_cross_entropy_gradient(start, stop, probabilities, targets, g, dz):
         for k in range(dz.shape[1]):
             dz[n, k] = probabilities[n, k] * g[n]
         dz[n, targets[n]] -= g[n]
+
+
+@kernel
+def _label_range(targets, ignored):
+    lowest, highest, counted = np.iinfo(np.int64).max, np.iinfo(np.int64).min, 0
+    for target in targets:
+        if target != ignored:
+            lowest, highest, counted = min(lowest, target), max(highest, target), counted + 1
+    return lowest, highest, counted

@@ -177,23 +177,25 @@ NORMALIZATION = [
     ),
 ]
 
-TARGETS = np.array([2, 0])
+TARGETS, SHARES = np.array([2, 0]), np.float32([0.25, 2])
 
 LOSSES = [
     Row(
         "softmax_cross_entropy",
-        lambda f, z: OPERATIONS["softmax_cross_entropy"](z, TARGETS),
+        lambda f, z: OPERATIONS["softmax_cross_entropy"](z, TARGETS, SHARES),
         [((2, 3),)],
-        formula=lambda z: formulas.cross_entropy(z, TARGETS),
-        torch=lambda t, z: t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none"),
+        formula=lambda z: formulas.cross_entropy(z, TARGETS) * SHARES,
+        torch=lambda t, z: (
+            t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none") * t.tensor(SHARES).to(z.dtype)
+        ),
     ),
     Row(
         "summed_cross_entropy",
-        lambda f, z: OPERATIONS["summed_cross_entropy"](z, TARGETS, np.float32([0.25, 2])),
+        lambda f, z: OPERATIONS["summed_cross_entropy"](z, TARGETS, SHARES),
         [((2, 3),)],
-        formula=lambda z: formulas.cross_entropy(z, TARGETS) @ np.float32([0.25, 2]),
+        formula=lambda z: formulas.cross_entropy(z, TARGETS) @ SHARES,
         torch=lambda t, z: (
-            t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none") @ t.tensor([0.25, 2]).to(z.dtype)
+            t.nn.functional.cross_entropy(z, t.tensor(TARGETS), reduction="none") @ t.tensor(SHARES).to(z.dtype)
         ),
     ),
     Row(
