@@ -16,9 +16,9 @@ _FOR_KERNEL = 64**3
 
 def _product(a, b):
     """a @ b of arrays; large plain matrices go to the kernel."""
-    if a.ndim == b.ndim == 2 and a.shape[0] * a.shape[1] * b.shape[1] > _FOR_KERNEL:
-        if a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
-            return kernels.matmul.matmul(a, b)
+    large = a.ndim == b.ndim == 2 and a.shape[0] * a.shape[1] * b.shape[1] > _FOR_KERNEL
+    if large and a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
+        return kernels.matmul.matmul(a, b)
     return np.matmul(a, b)
 
 
