@@ -1,9 +1,13 @@
 """How right: the accuracies the README states, measured again, beside scikit-learn and PyTorch where they are installed.
 
-python -m benchmarks.accuracy            all of them (about 15 minutes on two cores)
-python -m benchmarks.accuracy digits     ten-fold cross-validation on the bundled digits
-python -m benchmarks.accuracy mnist      five-fold cross-validation of the CNN on MNIST's test images
-python -m benchmarks.accuracy curve      the reference model and PyTorch's twin on the same batches, epoch by epoch
+python -m benchmarks.accuracy               all of them (hours on two cores)
+python -m benchmarks.accuracy speech        one of them; `--help` lists them, and the recipe of each row is in ROWS below
+python -m benchmarks.accuracy speech --seeds 1
+
+A row is trained and tested as its recipe says, once from each seed, which also draws the folds where there are any.
+Printed is the mean over the seeds ± their standard deviation, and for folds also how far these lie apart.
+The other claims are `digits`, which adds scikit-learn's figures, and `curve` (`curve64` in float64): the reference model
+and PyTorch's twin on the same batches, epoch by epoch. For the fused senses see `python -m benchmarks.multimodal`.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,24 +26,74 @@ from tinymm.data.datasets import load_digits, open_dataset
 from tinymm.data.loading import DataLoader
 from tinymm.data.standardizing import Standardizer
 from tinymm.models import MMBigModel
-from tinymm.recipes import Recipe, train_model
+from tinymm.recipes import RECIPES, Recipe, cut, load_data, train_model
 from tinymm.splits import StratifiedKFold, train_test_split
 from tinymm.training import predict
-from tinymm.validation import cross_validate
+from tinymm.validation import cross_validate, score_folds
 
 
-def score(recipe: Recipe) -> None:
-    """Cross-validate a recipe and print its scores."""
-    data = open_dataset(recipe.data)
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Row:
+    """A recipe and the accuracy it must reach, if it must.
 
-    def fit_predict(train: np.ndarray, _: np.ndarray, test: np.ndarray) -> np.ndarray:
-        trained = train_model(recipe, data.subset(train), title=f"{recipe.model} on {data.name}")
-        return trained.probabilities(data.x[test]).argmax(1)
+    `tested_on` names another data set: the model then learns from all of its own data and is tested on all of that.
+    """
 
-    folds = StratifiedKFold(recipe.folds, shuffle=True, random_state=0)
-    result = cross_validate(fit_predict, np.arange(len(data)), data.y, cv=folds)
-    report(f"{recipe.model}, {data.name}, {recipe.folds} folds", result, started)
+    recipe: Recipe
+    goal: float | None = None
+    tested_on: str | None = None
+
+
+ROWS: dict[str, list[Row]] = {
+    "digits": [Row(Recipe(model="cnn", folds=10)), Row(Recipe(model="logistic", folds=10))],
+    "mnist": [Row(RECIPES["mnist"], 0.988)],
+    "speech": [Row(RECIPES["speech"], 0.99)],
+    "speakers": [Row(replace(RECIPES["speech"], split="groups"), 0.85)],
+    "synthetic": [Row(replace(RECIPES["speech"], data="spoken-digits"), 0.60, tested_on="fsdd")],
+    "sentiment": [Row(RECIPES["sentiment"], 0.85)],
+    "topic": [Row(RECIPES["topic"], 0.91)],
+    "intent": [Row(RECIPES["intent"], 0.90)],
+}
+
+
+def measure(row: Row, seeds: int) -> None:
+    """Train and test from each seed, and print the accuracies."""
+    started, recipe = time.perf_counter(), row.recipe.complete()
+    found, trainings = [], 0
+    for seed in range(seeds):
+        accuracies = fold_accuracies(row, seed)
+        trainings += len(accuracies)
+        found.append(accuracies)
+        print(f"  seed {seed}: {' '.join(f'{accuracy:.2%}' for accuracy in accuracies)}", flush=True)
+    table = np.array(found)
+    means = table.mean(axis=1)
+    seconds = (time.perf_counter() - started) / trainings
+    where = f"tested on {row.tested_on}" if row.tested_on else f"{recipe.split} split"
+    spread = f", ± {means.std(ddof=1):.2%} over {seeds} seeds" if seeds > 1 else ""
+    folds = f", ± {table.std(axis=1, ddof=1).mean():.2%} over {table.shape[1]} folds" if table.shape[1] > 1 else ""
+    goal = f"; goal {row.goal:.1%} {'reached' if means.mean() >= row.goal else 'missed'}" if row.goal else ""
+    print(
+        f"{recipe.model} on {recipe.data}, {where}: accuracy {means.mean():.2%}{spread}{folds}{goal}  "
+        f"({seconds:.0f} s a training)",
+        flush=True,
+    )
+
+
+def fold_accuracies(row: Row, seed: int) -> list[float]:
+    """The accuracy on each fold, or the one on the test set."""
+    recipe = replace(row.recipe, seed=seed).complete()
+    loaded = load_data(recipe)
+    if row.tested_on:
+        test = open_dataset(row.tested_on)
+        trained = train_model(recipe, loaded.data, title=recipe.data, seed=seed)
+        return [float((trained.probabilities(test.x).argmax(1) == test.y).mean())]
+    parts = cut(recipe, loaded)
+    folds = parts.folds or [(parts.train, parts.held)]
+    predictions = []
+    for i, (train, test_rows) in enumerate(folds):
+        trained = train_model(recipe, loaded.training(train), title=f"fold {i + 1}/{len(folds)}", seed=seed + i)
+        predictions.append(trained.probabilities(loaded.data.x[test_rows]).argmax(axis=1))
+    return score_folds(loaded.data.y, folds, predictions).scores["accuracy"].tolist()
 
 
 def report(name: str, result: Any, started: float) -> None:
@@ -50,9 +105,7 @@ def report(name: str, result: Any, started: float) -> None:
     )
 
 
-def digits() -> None:
-    score(Recipe(model="cnn", folds=10))
-    score(Recipe(model="logistic", folds=10))
+def peers_on_digits() -> None:
     if importlib.util.find_spec("sklearn") is None:
         print("scikit-learn is not installed: its figures are left out")
         return
@@ -73,10 +126,6 @@ def digits() -> None:
     ):
         started = time.perf_counter()
         report(f"{name}, {data.name}, 10 folds", cross_validate(make, x, data.y, cv=folds), started)
-
-
-def mnist() -> None:
-    score(Recipe(model="cnn", data="mnist-test", folds=5))
 
 
 def curve(dtype: str = "float32", epochs: int = 12, batch_size: int = 64) -> None:
@@ -181,18 +230,26 @@ def torch_curve(
     return accuracies
 
 
-CLAIMS = {"digits": digits, "mnist": mnist, "curve": curve, "curve64": lambda: curve("float64")}
+OTHERS = {"curve": curve, "curve64": lambda: curve("float64")}
 
 
 def main() -> None:
+    claims = [*ROWS, *OTHERS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(CLAIMS)}; all without one")
-    chosen = parser.parse_args().claims or list(CLAIMS)
-    for claim in chosen:
-        if claim not in CLAIMS:
-            parser.error(f"{claim!r} is unknown: choose from {', '.join(CLAIMS)}")
-    for claim in chosen:
-        CLAIMS[claim]()
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(claims)}; all without one")
+    parser.add_argument("--seeds", type=int, default=3, help="how often each row is trained (default: 3)")
+    options = parser.parse_args()
+    if unknown := set(options.claims) - set(claims):
+        parser.error(f"{', '.join(sorted(unknown))}: choose from {', '.join(claims)}")
+    if options.seeds < 1:
+        parser.error(f"--seeds is {options.seeds}, but it takes at least one")
+    for claim in options.claims or claims:
+        for row in ROWS.get(claim, []):
+            measure(row, options.seeds)
+        if claim == "digits":
+            peers_on_digits()
+        if claim in OTHERS:
+            OTHERS[claim]()
 
 
 if __name__ == "__main__":
