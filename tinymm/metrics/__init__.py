@@ -9,6 +9,7 @@ counts the samples of class i that were predicted as class j. For class c
 
 (C. D. Manning, P. Raghavan, H. Schütze, "Introduction to Information Retrieval", 2008, chapter 8.3.)
 
+Probabilities are judged by whether they come true (`tinymm.metrics.calibration`).
 Retrieval is judged by what is among the first k found (`tinymm.metrics.retrieval`).
 Transcripts are judged by the edits that make them right (`tinymm.metrics.transcripts`).
 
@@ -16,6 +17,13 @@ Labels are one-dimensional arrays of whole numbers, booleans or text. Arrays, li
 passed.
 """
 
+from tinymm.metrics.calibration import (
+    Reliability,
+    brier_score_loss,
+    expected_calibration_error,
+    fit_temperature,
+    reliability_curve,
+)
 from tinymm.metrics.checks import UndefinedMetricWarning
 from tinymm.metrics.labels import (
     accuracy_score,
@@ -32,18 +40,23 @@ from tinymm.metrics.transcripts import Edits, character_error_rate, count_edits,
 
 __all__ = [
     "Edits",
+    "Reliability",
     "UndefinedMetricWarning",
     "accuracy_score",
+    "brier_score_loss",
     "character_error_rate",
     "classification_report",
     "confusion_matrix",
     "count_edits",
+    "expected_calibration_error",
     "f1_score",
+    "fit_temperature",
     "log_loss",
     "precision_recall_fscore_support",
     "precision_score",
     "recall_at_k",
     "recall_score",
+    "reliability_curve",
     "roc_auc_score",
     "top_k_accuracy_score",
     "word_error_rate",

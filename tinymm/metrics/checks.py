@@ -65,5 +65,52 @@ def same_kind(where: str, name: str, a: np.ndarray, other: str, b: np.ndarray) -
         raise ValueError(f"{where}: {name} holds {_kind(a)} but {other} holds {_kind(b)}: use the same labels in both")
 
 
+def scored(
+    where: str, y_true: Any, y_score: Any, labels: Any, weight: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+    """Class numbers (N,), scores (N,) or (N, K), weights and the classes, for metrics that judge scores."""
+    y_true, score = labels_of(where, "y_true", y_true), np.asarray(y_score)
+    score = score if score.dtype.kind == "f" else score.astype(np.float64)
+    weight = checked_weight(where, weight, y_true)
+    if score.ndim not in (1, 2) or len(score) != len(y_true):
+        raise ValueError(f"{where}: the scores must be ({len(y_true)},) or ({len(y_true)}, classes), not {score.shape}")
+    if np.isnan(score).any():
+        raise ValueError(f"{where}: {int(np.isnan(score).sum())} of the scores are NaN: look for the model's first NaN")
+    classes = np.unique(y_true if labels is None else labels_of(where, "labels", labels))
+    same_kind(where, "labels", classes, "y_true", y_true)
+    if not np.isin(y_true, classes).all():
+        raise ValueError(f"{where}: y_true holds {np.setdiff1d(y_true, classes).tolist()}, which labels does not name")
+    return np.searchsorted(classes, y_true), score, weight, classes
+
+
+def check_columns(where: str, score: np.ndarray, classes: np.ndarray) -> None:
+    columns = 2 if score.ndim == 1 else score.shape[1]
+    if columns != len(classes):
+        names = ", ".join(map(str, classes[:5])) + (", …" if len(classes) > 5 else "")
+        mend = "name them all with labels=" if columns > len(classes) else "pass one column per class"
+        raise ValueError(
+            f"{where}: scores {score.shape} stand for {columns} classes, but there are {len(classes)} ({names}): {mend}"
+        )
+
+
+def probabilities(
+    where: str, y_true: Any, y_proba: Any, labels: Any, weight: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+    """As `scored`, for probabilities: always (N, K), those of two classes given as (N,) too."""
+    codes, probability, weight, classes = scored(where, y_true, y_proba, labels, weight)
+    check_columns(where, probability, classes)
+    low, high = probability.min(), probability.max()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"{where}: y_proba must lie in [0, 1], but goes from {low:.4g} to {high:.4g}: turn logits into "
+            "probabilities with softmax (or sigmoid) first"
+        )
+    if probability.ndim == 1:
+        probability = np.stack([1 - probability, probability], axis=1)
+    elif not np.allclose(probability.sum(axis=1), 1, rtol=np.sqrt(np.finfo(probability.dtype).eps), atol=0):
+        warnings.warn(f"{where}: the rows of y_proba do not add up to 1: are they probabilities?", stacklevel=3)
+    return codes, probability, weight, classes
+
+
 def _kind(labels: np.ndarray) -> str:
     return f"{'text' if labels.dtype.kind in 'US' else 'numbers'} such as {labels[0].item()!r}"

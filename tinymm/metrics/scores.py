@@ -1,12 +1,9 @@
 """Judging scores and probabilities: how sure was the model, and did it rank the classes well?"""
 
-import warnings
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tinymm.metrics.checks import checked_weight, labels_of, mean, same_kind, warn_undefined
+from tinymm.metrics.checks import check_columns, mean, probabilities, scored, warn_undefined
 
 
 def log_loss(
@@ -29,19 +26,8 @@ def log_loss(
     0.1643
     """
     where = "log_loss"
-    codes, probability, weight, classes = _scored(where, y_true, y_proba, labels, sample_weight)
-    _check_columns(where, probability, classes)
-    low, high = probability.min(), probability.max()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"{where}: y_proba must lie in [0, 1], but goes from {low:.4g} to {high:.4g}: turn logits into "
-            "probabilities with softmax (or sigmoid) first"
-        )
+    codes, probability, weight, _ = probabilities(where, y_true, y_proba, labels, sample_weight)
     epsilon = np.finfo(probability.dtype).eps
-    if probability.ndim == 1:
-        probability = np.stack([1 - probability, probability], axis=1)
-    elif not np.allclose(probability.sum(axis=1), 1, rtol=np.sqrt(epsilon), atol=0):
-        warnings.warn(f"{where}: the rows of y_proba do not add up to 1: are they probabilities?", stacklevel=2)
     of_truth = np.take_along_axis(probability, codes[:, None], axis=1)[:, 0]
     return mean(-np.log(of_truth.clip(epsilon, 1 - epsilon).astype(np.float64)), weight, normalize)
 
@@ -72,15 +58,15 @@ def roc_auc_score(
         raise ValueError(f'{where}: multi_class must be "ovr" (each class against the rest), not {multi_class!r}')
     if average not in ("macro", "weighted", None):
         raise ValueError(f'{where}: average must be "macro", "weighted" or None, not {average!r}')
-    codes, score, weight, classes = _scored(where, y_true, y_score, labels, sample_weight)
+    codes, score, weight, classes = scored(where, y_true, y_score, labels, sample_weight)
     weight = np.ones(len(codes)) if weight is None else weight
     if score.ndim == 1:
         if len(classes) > 2:
-            _check_columns(where, score, classes)
+            check_columns(where, score, classes)
         if np.ptp(codes) == 0:
             warn_undefined(f"{where}: y_true has one class only, so the area is undefined: nan")
         return _area_under_roc(codes == 1, score, weight)
-    _check_columns(where, score, classes)
+    check_columns(where, score, classes)
     areas = np.array([_area_under_roc(codes == c, score[:, c], weight) for c in range(len(classes))])
     if np.isnan(areas).any():
         missing = classes[np.isnan(areas)].tolist()
@@ -113,8 +99,8 @@ def top_k_accuracy_score(
     where = "top_k_accuracy_score"
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"{where}: k must be a whole number of at least 1, not {k!r}")
-    codes, score, weight, classes = _scored(where, y_true, y_score, labels, sample_weight)
-    _check_columns(where, score, classes)
+    codes, score, weight, classes = scored(where, y_true, y_score, labels, sample_weight)
+    check_columns(where, score, classes)
     if k >= len(classes):
         warn_undefined(f"{where}: with k={k} and {len(classes)} classes every prediction counts as right")
     if score.ndim == 1:
@@ -131,31 +117,3 @@ def _area_under_roc(positive: np.ndarray, score: np.ndarray, weight: np.ndarray)
     lost = np.bincount(level, weight * ~positive)
     pairs = won.sum() * lost.sum()
     return float(won @ (lost.cumsum() - lost / 2) / pairs) if pairs > 0 else float("nan")
-
-
-def _scored(
-    where: str, y_true: Any, y_score: Any, labels: Any, weight: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
-    """Class numbers (N,), scores (N,) or (N, K), weights and the classes, for metrics that judge scores."""
-    y_true, score = labels_of(where, "y_true", y_true), np.asarray(y_score)
-    score = score if score.dtype.kind == "f" else score.astype(np.float64)
-    weight = checked_weight(where, weight, y_true)
-    if score.ndim not in (1, 2) or len(score) != len(y_true):
-        raise ValueError(f"{where}: the scores must be ({len(y_true)},) or ({len(y_true)}, classes), not {score.shape}")
-    if np.isnan(score).any():
-        raise ValueError(f"{where}: {int(np.isnan(score).sum())} of the scores are NaN: look for the model's first NaN")
-    classes = np.unique(y_true if labels is None else labels_of(where, "labels", labels))
-    same_kind(where, "labels", classes, "y_true", y_true)
-    if not np.isin(y_true, classes).all():
-        raise ValueError(f"{where}: y_true holds {np.setdiff1d(y_true, classes).tolist()}, which labels does not name")
-    return np.searchsorted(classes, y_true), score, weight, classes
-
-
-def _check_columns(where: str, score: np.ndarray, classes: np.ndarray) -> None:
-    columns = 2 if score.ndim == 1 else score.shape[1]
-    if columns != len(classes):
-        names = ", ".join(map(str, classes[:5])) + (", …" if len(classes) > 5 else "")
-        mend = "name them all with labels=" if columns > len(classes) else "pass one column per class"
-        raise ValueError(
-            f"{where}: scores {score.shape} stand for {columns} classes, but there are {len(classes)} ({names}): {mend}"
-        )

@@ -12,6 +12,7 @@ Colours are those of M. Okabe and K. Ito, "Color Universal Design", 2008, and co
 dark, so that they can be told apart by colour-blind readers and in grey print.
 """
 
+from tinymm.plots.calibration import reliability
 from tinymm.plots.figure import png, save
 from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
@@ -27,6 +28,7 @@ __all__ = [
     "images",
     "learning_curves",
     "png",
+    "reliability",
     "save",
     "scores_per_class",
     "shared_space",
