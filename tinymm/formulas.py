@@ -7,6 +7,7 @@ Sources: Goodfellow, Bengio & Courville, "Deep Learning" (MIT Press 2016) unless
 """
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -269,6 +270,24 @@ def gradient_descent(theta: Array, gradient: Array, lr: float, weight_decay: flo
     """
     g = gradient + weight_decay * theta
     return theta - lr * g
+
+
+def asynchronous_sgd(
+    theta: Array, gradient: Callable[[Array], Array], lr: float, staleness: list[int], aware: bool = False
+) -> list[Array]:
+    """θₖ₊₁ ← θₖ − η g(θₖ₋τ): update k has the gradient of parameters that are τ = staleness[k] updates old.
+
+    `aware` divides η by max(1, τ). Returns θ₀, θ₁, …. Sources: Bertsekas & Tsitsiklis (1989), chapter 7; Zhang et al.
+    (2016), eq. 6.
+
+    >>> asynchronous_sgd(np.array([1.0]), lambda theta: theta, lr=0.5, staleness=[0, 1])
+    [array([1.]), array([0.5]), array([0.])]
+    """
+    thetas = [theta]
+    for k, tau in enumerate(staleness):
+        rate = lr / max(1, tau) if aware else lr
+        thetas.append(thetas[k] - rate * gradient(thetas[k - tau]))
+    return thetas
 
 
 def momentum(

@@ -18,8 +18,10 @@ from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
 from tinymm.plots.space import shared_space
+from tinymm.plots.staleness import accuracy_against_staleness, staleness
 
 __all__ = [
+    "accuracy_against_staleness",
     "confusion_matrix",
     "feature_maps",
     "filters",
@@ -32,4 +34,5 @@ __all__ = [
     "save",
     "scores_per_class",
     "shared_space",
+    "staleness",
 ]

@@ -1,4 +1,4 @@
-"""Optimisers: θ ← θ − η ∇L(θ) and its descendants, and schedules for the learning rate.
+"""Optimisers: θ ← θ − η ∇L(θ) and its descendants.
 
 Each optimiser's docstring prints its update rule. The rule itself runs in a kernel, in place and in one pass over
 memory; `tinymm.formulas` has the same rules in plain NumPy.
@@ -7,7 +7,7 @@ memory; `tinymm.formulas` has the same rules in plain NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,16 +60,18 @@ class Optimizer:
 
         ValueError, and nothing is updated, if a gradient or state array does not fit its parameter.
         """
-        chosen = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        thetas = [self.parameters[i].data for i in chosen]
-        gradients = [self.parameters[i].grad.data for i in chosen]
-        for i, theta, gradient in zip(chosen, thetas, gradients, strict=True):
+        self._apply({i: p.grad.data for i, p in enumerate(self.parameters) if p.grad is not None})
+
+    def _apply(self, gradients: dict[int, np.ndarray]) -> None:
+        """Update the parameters of these numbers with these gradients."""
+        thetas = [self.parameters[i].data for i in gradients]
+        for (i, gradient), theta in zip(gradients.items(), thetas, strict=True):
             self._check(i, theta, gradient)
-        for i in chosen:
+        for i in gradients:
             self.steps[i] += 1
-        states = {name: [self._state[i][name] for i in chosen] for name in self._arrays}
-        self.update(thetas, gradients, [self.steps[i] for i in chosen], **states)
-        for i in chosen:
+        states = {name: [self._state[i][name] for i in gradients] for name in self._arrays}
+        self.update(thetas, list(gradients.values()), [self.steps[i] for i in gradients], **states)
+        for i in gradients:
             self.parameters[i].mark_changed()
 
     def _check(self, i: int, theta: np.ndarray, gradient: np.ndarray) -> None:
@@ -254,114 +256,3 @@ class AdamW(Adam):
     def update(self, thetas: Arrays, gradients: Arrays, steps: list[int], m: Arrays, v: Arrays) -> None:  # type: ignore[override]
         options = self.lr, *self.betas, self.eps, self.weight_decay
         kernels.optim.adamw(thetas, gradients, m, v, steps, *options)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Gradient clipping
-# ---------------------------------------------------------------------------------------------------------
-
-
-def _several(parameters: Iterable[Tensor] | Tensor) -> Iterable[Tensor]:
-    """A Tensor alone is one parameter, not a row of them."""
-    return [parameters] if isinstance(parameters, Tensor) else parameters
-
-
-def clip_grad_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
-    """g ← g · min(1, max_norm / ‖g‖) with ‖g‖ over all parameters together; returns ‖g‖ before.
-
-    A norm that is not finite leaves the gradients as they are. Source: Pascanu, Mikolov & Bengio 2013.
-    """
-    if not max_norm > 0:
-        raise ValueError(f"clip_grad_norm: max_norm is {max_norm}, but it must be above 0")
-    gradients = [p.grad for p in _several(parameters) if p.grad is not None]
-    norm = math.sqrt(sum(float(np.sum(np.square(g.data, dtype=np.float64))) for g in gradients))
-    if math.isfinite(norm) and norm > max_norm:
-        for g in gradients:
-            g.data *= max_norm / norm
-    return norm
-
-
-def clip_grad_value(parameters: Iterable[Tensor] | Tensor, limit: float) -> None:
-    """Every element of every gradient into [−limit, limit]. ValueError unless the limit is above 0."""
-    if not limit > 0:
-        raise ValueError(f"clip_grad_value: the limit is {limit}, but it must be above 0")
-    for p in _several(parameters):
-        if p.grad is not None:
-            np.clip(p.grad.data, -limit, limit, out=p.grad.data)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Schedules
-# ---------------------------------------------------------------------------------------------------------
-
-
-class Schedule:
-    """Sets an optimiser's learning rate to η₀ · factor(t), where t counts the calls of `step()`.
-
-    Call `step()` once per epoch (or per batch, if the schedule was made for batches). η₀ is the rate the optimiser
-    had when the schedule was made. Any function of t will do: `Schedule(optimizer, lambda t: 1 / (1 + t))`.
-    """
-
-    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]):
-        self.optimizer, self.factor = optimizer, factor
-        self.base_lr, self.t = optimizer.lr, 0
-        self._apply()
-
-    def _apply(self) -> None:
-        self.optimizer.lr = self.base_lr * self.factor(self.t)
-
-    def step(self) -> None:
-        """Go on to the next t."""
-        self.t += 1
-        self._apply()
-
-    def state_dict(self) -> dict[str, Any]:
-        """t and η₀."""
-        return {"t": self.t, "base_lr": self.base_lr}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`."""
-        self.t, self.base_lr = int(state["t"]), float(state["base_lr"])
-        self._apply()
-
-
-class StepLR(Schedule):
-    """η = η₀ · γ^⌊t / step_size⌋. ValueError for a step_size below 1. Source: He et al. 2016, section 3.4 (γ = 0.1)."""
-
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        if step_size < 1:
-            raise ValueError(f"StepLR: step_size is {step_size}, but it must be 1 or more")
-        super().__init__(optimizer, lambda t: gamma ** (t // step_size))
-
-
-class ExponentialLR(Schedule):
-    """η = η₀ · γᵗ, the continuous form of `StepLR`."""
-
-    def __init__(self, optimizer: Optimizer, gamma: float):
-        super().__init__(optimizer, lambda t: gamma**t)
-
-
-class CosineLR(Schedule):
-    """η = η_min + (η₀ − η_min) · (1 + cos(π t / T)) / 2 for t up to T, then η_min. Source: Loshchilov & Hutter 2017."""
-
-    def __init__(self, optimizer: Optimizer, total: int, min_lr: float = 0.0):
-        if total < 1:
-            raise ValueError(f"CosineLR: total is {total}, but it must be 1 or more")
-        low = min_lr / optimizer.lr if optimizer.lr else 0.0
-        super().__init__(optimizer, lambda t: low + (1 - low) * (1 + math.cos(math.pi * min(t / total, 1))) / 2)
-
-
-class WarmupLR(Schedule):
-    """η = η₀ · (t + 1) / warmup for the first `warmup` steps, then another schedule's factor (1 if none).
-
-    `then` is made for the same optimiser, e.g. `WarmupLR(opt, 5, then=CosineLR(opt, 50))`; its t begins after the
-    warm-up. Source: Goyal et al. 2017.
-    """
-
-    def __init__(self, optimizer: Optimizer, warmup: int, then: Schedule | None = None):
-        if warmup < 1:
-            raise ValueError(f"WarmupLR: warmup is {warmup}, but it must be at least 1 step")
-        if then is not None:
-            optimizer.lr = then.base_lr
-        after = then.factor if then is not None else (lambda t: 1.0)
-        super().__init__(optimizer, lambda t: (t + 1) / warmup if t < warmup else after(t - warmup))
