@@ -32,7 +32,7 @@ def test_two_curves_are_told_apart_and_drawn_where_they_are_told():
     axes = Figure().subplots()
     ax = plots.reliability({"before": CURVE, "after": reliability_curve(Y, (PROBABILITY + 1) / 4, n_bins=4)}, axes)
     assert ax is axes and len(ax.lines) == 3 and ax.lines[1].get_color() != ax.lines[2].get_color()
-    assert [label.split(":")[0] for label in labels(ax)[-2:]] == ["before", "after"]
+    assert [label.split(":")[0] for label in labels(ax)[1:3]] == ["before", "after"]
     one = Reliability(np.array([0.9]), np.array([1.0]), np.array([5]))  # all in one bin
     assert plots.png(plots.reliability(one)).startswith(b"\x89PNG\r\n")
 
