@@ -173,5 +173,5 @@ def _bins(where: str, confidence: np.ndarray, n_bins: int, strategy: str) -> np.
     if strategy not in STRATEGIES:
         raise ValueError(f"{where}: strategy {strategy!r} is unknown: choose one of {', '.join(STRATEGIES)}")
     shares = np.linspace(0, 1, n_bins + 1)
-    edges = shares if strategy == "uniform" else np.quantile(confidence, shares)
+    edges = shares if strategy == "uniform" else np.percentile(confidence, 100 * shares)
     return np.searchsorted(edges[1:-1], confidence)
