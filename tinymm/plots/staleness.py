@@ -25,7 +25,7 @@ def staleness(measured: ArrayLike, ax: "Axes | None" = None) -> "Axes":
     ax.bar(values, counts / taus.size, width=0.8, color=BLUE)
     ax.axvline(taus.mean(), color=ORANGE, linewidth=1.8, label=f"mean {taus.mean():.2f}, largest {taus.max():,}")
     ax.set(xlabel="staleness τ (updates overtaken by)", ylabel="share of the updates", ylim=(0, None))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     calm(ax)
     ax.legend(frameon=False, fontsize=9)
     return ax
