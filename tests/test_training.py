@@ -44,6 +44,18 @@ def test_the_loss_falls_and_the_classes_are_learned():
     assert not history.interrupted and not model.training
 
 
+def test_a_validation_of_ones_own(capsys):
+    modes = []
+
+    def measure(model):
+        modes.append(model.training)
+        return {"word_error_rate": 0.25}
+
+    history = train(network(), epochs=2, validation=measure, progress="learning")
+    assert history["validation_word_error_rate"] == [0.25, 0.25] and modes == [False, False]
+    assert "val word_error_rate 0.250" in capsys.readouterr().err
+
+
 def test_equal_seeds_give_equal_weights_bit_for_bit():
     states = []
     for seed in (0, 0, 1):

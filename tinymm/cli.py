@@ -174,17 +174,18 @@ def _train(options: argparse.Namespace) -> int:
     given = {field: getattr(options, field) for field in Recipe.__dataclass_fields__ if hasattr(options, field)}
     folder = train(replace(RECIPES[options.recipe], **given), options.output, options.name, progress=not options.quiet)
     numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    data = numbers["data"]["name"]
+    data, held = numbers["data"]["name"], numbers["held_out"]
+    measures = [name for name in held if name not in ("what", "samples")]
     if "cross_validation" in numbers:
         scores = numbers["cross_validation"]
         done, wanted = scores["folds"], scores["of"]
         print(f"{wanted}-fold cross-validation on {data}{f', {done} folds of it' if done < wanted else ''}:")
-        rows = {"accuracy": scores["accuracy"], **scores["macro average"]}
-        for name, score in rows.items():
-            print(f"  {name:<10} {score['mean']:.2%}" + (f" ± {score['std']:.2%}" if done > 1 else ""))
+        width = max(10, *map(len, measures))
+        for name in measures:
+            score = scores[name]
+            print(f"  {name:<{width}} {score['mean']:.2%}" + (f" ± {score['std']:.2%}" if done > 1 else ""))
     else:
-        held = numbers["held_out"]
-        print(f"accuracy on {held['what']} of {data}: {held['accuracy']:.2%}")
+        print(f"{measures[0]} on {held['what']} of {data}: {held[measures[0]]:.2%}")
     if "notes" in numbers:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")
@@ -207,22 +208,20 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from tinymm.prediction import evaluate
 
-    scores, data, what = evaluate(options.checkpoint, options.data)
-    table = scores.table([data.class_names[c] for c in scores.classes])
-    rows = {row: {name: float(score[0]) for name, score in columns.items()} for row, columns in table.items()}
-    accuracy = scores.mean["accuracy"]
+    judged, what = evaluate(options.checkpoint, options.data)
+    data, summary = judged.tested, {name: float(values[0]) for name, values in judged.summary.items()}
+    rows = {row: {name: float(score[0]) for name, score in columns.items()} for row, columns in judged.table.items()}
     if options.json:
-        numbers = {"data": data.name, "what": what, "samples": len(data), "accuracy": accuracy, "scores": rows}
+        numbers = {"data": data.name, "what": what, "samples": len(data), **summary, "scores": rows}
         print(json.dumps(numbers, indent=2, ensure_ascii=False))
         return 0
-    print(f"accuracy on {what} of {data.name}, {len(data):,} samples: {accuracy:.2%}")
+    first, value = next(iter(summary.items()))
+    print(f"{first} on {what} of {data.name}, {len(data):,} samples: {value:.2%}")
+    columns = {name: max(len(name), 6) for row in rows.values() for name in row}
     width = max(map(len, rows))
-    print(f"{'':<{width}}  precision  recall     F1")
-    for name, row in rows.items():
-        print(
-            f"{name:<{width}}  "
-            + "  ".join(f"{value:>{w}.2%}" for value, w in zip(row.values(), (9, 6, 6), strict=True))
-        )
+    print(f"{'':<{width}}  " + "  ".join(f"{name:>{w}}" for name, w in columns.items()))
+    for row, scores in rows.items():
+        print(f"{row:<{width}}  " + "  ".join(f"{scores[name]:>{w}.2%}" for name, w in columns.items()))
     return 0
 
 
@@ -250,26 +249,26 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from tinymm.prediction import classify
+    from tinymm.prediction import answer
 
     if options.top < 1:
         raise UsageError(f"--top is {options.top}, but at least one class must be shown")
-    results, names, sense = classify(options.checkpoint, options.items)
+    results, sense = answer(options.checkpoint, options.items, options.top)
     status, seen = 0, []
     for item, result in zip(options.items, results, strict=True):
         if isinstance(result, Exception):
             print(f"tinymm predict: {result}", file=sys.stderr)
             status = 2
         else:
-            seen.append((item, [(names[c], float(result[c])) for c in (-result).argsort()[: options.top]]))
+            seen.append((item, result))
     if options.json and seen:
-        rows = [{sense: item, "classes": {name: round(p, 6) for name, p in best}} for item, best in seen]
+        rows = [{sense: item, **result.values} for item, result in seen]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return status
     shown = [item for item, _ in seen]
     if sense != "text" and len({Path(item).name for item in shown}) == len(shown):
         shown = [Path(item).name for item in shown]
     width = max(map(len, shown), default=0)
-    for label, (_, best) in zip(shown, seen, strict=True):
-        print(f"{label:<{width}}  " + "   ".join(f"{name} {p:6.1%}" for name, p in best))
+    for label, (_, result) in zip(shown, seen, strict=True):
+        print(f"{label:<{width}}  {result.line}")
     return status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,9 @@ import numpy as np
 
 from tinymm import checkpoint
 from tinymm.data.audio import resample
-from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.dataset import as_samples
-from tinymm.recipes import Recipe, Trained, cut, load_data
+from tinymm.recipes import Answer, Judged, Recipe, Trained
 from tinymm.runs import load_kernels
-from tinymm.validation import CrossValidation, score_folds
 
 
 def load_trained(path: str | os.PathLike[str]) -> Trained:
@@ -44,45 +42,45 @@ def _checkpoint_file(path: Path) -> Path:
     return file
 
 
-def classify(
-    path: str | os.PathLike[str], items: Sequence[str]
-) -> tuple[list[np.ndarray | ValueError | OSError], tuple[str, ...], str]:
-    """What the checkpoint's model makes of image files, sound files or texts: the probabilities (classes,) of each.
+def answer(
+    path: str | os.PathLike[str], items: Sequence[str], top: int = 2
+) -> tuple[list[Answer | ValueError | OSError], str]:
+    """What the checkpoint's model makes of image files, sound files or texts: an `Answer` to each.
 
-    For an item that cannot be read the error that says so comes in its place. Returns also the class names and the
-    model's sense.
+    For an item that cannot be read the error that says so comes in its place. Returns also the model's sense.
     """
     trained = load_trained(path)
-    results: list[np.ndarray | ValueError | OSError] = []
+    results: list[Answer | ValueError | OSError | None] = []
     samples = []
     for item in items:
         try:
             samples.append(trained.front_end.read(item))
-            results.append(np.empty(0))
+            results.append(None)
         except (ValueError, OSError) as error:
             results.append(error)
+    answers: Iterator[Answer] = iter(())
     if samples:
         load_kernels()
         stacked = np.stack(samples) if trained.front_end.sense == "image" else as_samples(samples)
-        probabilities = iter(trained.probabilities(stacked))
-        results = [next(probabilities) if isinstance(result, np.ndarray) else result for result in results]
-    return results, trained.class_names, trained.front_end.sense
+        answers = iter(trained.task.answers(trained, stacked, top))
+    return [next(answers) if result is None else result for result in results], trained.front_end.sense
 
 
-def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[CrossValidation, Dataset, str]:
+def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[Judged, str]:
     """The scores of a run's model: on what was held out when it was trained, or on all of another data set.
 
-    Returns the scores (of one fold), the data they are of, and what was tested on. ValueError if the model is for
-    another sense or other classes.
+    Returns the scores, of one fold, and what was tested on. ValueError if the model is for another sense or other
+    classes.
     """
     trained = load_trained(path)
+    task = trained.task
     load_kernels()
     if data is None:
-        loaded = load_data(trained.recipe)
-        parts = cut(trained.recipe, loaded)
+        loaded = task.load(trained.recipe)
+        parts = task.cut(trained.recipe, loaded)
         tested, what = loaded.data.subset(parts.held), parts.held_name
     else:
-        tested, what = load_data(Recipe(data=data, folds=0, on_problem="drop")).data, "all"
+        tested, what = task.load(Recipe(data=data, folds=0, on_problem="drop")).data, "all"
     if tested.sense != trained.front_end.sense or tested.class_names != trained.class_names:
         raise ValueError(
             f"data {tested.name} ({tested.sense}, {len(tested.class_names)} classes) does not fit a model for "
@@ -91,6 +89,5 @@ def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[Cro
     if tested.rate != trained.front_end.rate:
         sounds = [resample(sound, tested.rate, trained.front_end.rate) for sound in tested.x]  # type: ignore[arg-type]
         tested = replace(tested, x=sounds, rate=trained.front_end.rate)  # type: ignore[arg-type]
-    predictions = trained.probabilities(tested.x).argmax(axis=1)
-    rows = np.arange(len(tested))
-    return score_folds(tested.y, [(rows[:0], rows)], [predictions]), tested, what
+    tested = task.test_set(tested)
+    return task.judge([(tested, trained.predict(tested.x))]), what

@@ -6,12 +6,8 @@ import importlib
 import json
 import os
 import platform
-import secrets
 import shlex
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,19 +15,17 @@ from typing import Any
 import numpy as np
 
 import tinymm
-from tinymm import checkpoint, metrics
+from tinymm import checkpoint
 from tinymm.data.datasets import Dataset
 from tinymm.data.image.cleaning import CleaningReport
 from tinymm.files import write_atomically
 from tinymm.interrupts import held_back
 from tinymm.nn import Conv2d, ConvReLUPool, LogisticRegression
-from tinymm.recipes import Loaded, Parts, Recipe, Trained, cut, load_data, train_model
+from tinymm.recipes import Judged, Loaded, Parts, Recipe, Task, Trained, train_model
 from tinymm.recipes.images import ImageFrontEnd
+from tinymm.recipes.task import Drawing
+from tinymm.run_folder import fill, free_folder, made
 from tinymm.splits import Fold
-from tinymm.validation import CrossValidation, cross_validate, score_folds
-
-MOST_MISTAKES = 32  # that a report shows
-PLAIN = {"accuracy": "accuracy", "precision": "precision_macro", "recall": "recall_macro", "F1": "f1_macro"}
 
 
 @dataclass
@@ -43,11 +37,20 @@ class Run:
     cleaning: CleaningReport
     trained: Trained
     parts: Parts
-    held: CrossValidation  # on what was held out, as one fold
-    validation: CrossValidation | None  # over the folds that were completed
+    held: Judged  # on what was held out, as one fold
+    validation: Judged | None  # over the folds that were completed
     interrupted: bool
     notes: list[str]
     seconds: float
+
+    @property
+    def task(self) -> Task:
+        return self.trained.task
+
+    @property
+    def judged(self) -> Judged:
+        """Of the folds, or else of the held-out part."""
+        return self.validation or self.held
 
 
 def train(
@@ -57,21 +60,22 @@ def train(
 
     The model learns from one part of the data and is tested on the other: a fifth drawn in proportion to the classes,
     or the official test set. Then k-fold cross-validation, if the recipe has folds, trains k fresh models. The folder
-    holds metrics.json, learning_curves.png, confusion_matrix.png, checkpoint.npz and report.html, and for images
-    filters.png and mistakes.png; it appears when it is complete. If another run took the name meanwhile, it is
-    `name`-2. Ctrl-C ends the training early and keeps the epochs and folds that were completed; KeyboardInterrupt if
-    there are none. FileExistsError if the folder exists; ValueError for data that cannot be trained on.
+    holds metrics.json, learning_curves.png, checkpoint.npz, report.html and the pictures of its task; it appears when it
+    is complete. If another run took the name meanwhile, it is `name`-2. Ctrl-C ends the training early and keeps the
+    epochs and folds that were completed; KeyboardInterrupt if there are none. FileExistsError if the folder exists;
+    ValueError for data that cannot be trained on.
     """
     started = time.perf_counter()
     recipe = recipe.complete()
     name = name if name is not None else f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = _run_folder(output, name)
-    loaded = load_data(recipe)
-    data, parts = loaded.data, cut(recipe, loaded)
-    with _made(folder.parent):
+    folder = free_folder(output, name)
+    task = recipe.task
+    loaded = task.load(recipe)
+    data, parts = loaded.data, task.cut(recipe, loaded)
+    with made(folder.parent):
         load_kernels()
         title = "training" if progress else None
-        held = data.subset(parts.held)
+        held = task.test_set(data.subset(parts.held))
         trained = train_model(recipe, loaded.training(parts.train), held, title, recipe.seed)
         notes, validation, interrupted = [], None, trained.history.interrupted
         if interrupted and not trained.history:
@@ -81,7 +85,7 @@ def train(
             notes.append(f"Training was interrupted after {complete} complete epochs of {recipe.epochs}.")
         elif parts.folds:
             validation = _cross_validate(recipe, loaded, parts.folds, progress)
-            complete = 0 if validation is None else len(validation.folds)
+            complete = 0 if validation is None else validation.folds
             if interrupted := complete < len(parts.folds):
                 scored = "the complete folds" if complete else f"{parts.held_name} of the data"
                 notes.append(
@@ -90,13 +94,12 @@ def train(
                 )
         try:
             with held_back():
-                predictions = trained.probabilities(held.x).argmax(axis=1)
-                on_held = score_folds(data.y, [(parts.train, parts.held)], [predictions])
+                on_held = task.judge([(held, trained.predict(held.x))])
                 run = Run(
                     *(recipe, data, loaded.cleaning, trained, parts, on_held, validation, interrupted, notes),
                     seconds=time.perf_counter() - started,
                 )
-                folder = _write(run, folder)
+                folder = fill(folder, lambda staging: _write(run, staging))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{folder} is complete") from None
     return folder
@@ -108,23 +111,20 @@ def load_kernels() -> None:
         importlib.import_module("tinymm.kernels.jit")
 
 
-def _cross_validate(recipe: Recipe, loaded: Loaded, folds: list[Fold], progress: bool) -> CrossValidation | None:
+def _cross_validate(recipe: Recipe, loaded: Loaded, folds: list[Fold], progress: bool) -> Judged | None:
     """The scores over the folds. If Ctrl-C interrupts them, those of the folds completed; None if there are none."""
-    data, done = loaded.data, list[np.ndarray]()
-
-    def train_and_predict(train: np.ndarray, _: np.ndarray, test: np.ndarray) -> np.ndarray:
-        fold = len(done) + 1
-        title = f"fold {fold}/{len(folds)}" if progress else None
-        trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold)
-        if trained.history.interrupted:
-            raise KeyboardInterrupt
-        done.append(trained.probabilities(data.x[test]).argmax(axis=1))
-        return done[-1]
-
+    task, done = recipe.task, list[tuple[Dataset, np.ndarray]]()
     try:
-        return cross_validate(train_and_predict, np.arange(len(data)), data.y, cv=folds)
-    except KeyboardInterrupt:
-        return score_folds(data.y, folds[: len(done)], done) if done else None
+        for fold, (train, test) in enumerate(folds, 1):
+            title = f"fold {fold}/{len(folds)}" if progress else None
+            trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold)
+            if trained.history.interrupted:
+                break
+            held = task.test_set(loaded.data.subset(test))
+            done.append((held, trained.predict(held.x)))
+    except KeyboardInterrupt:  # between two trainings
+        pass
+    return task.judge(done) if done else None
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -132,72 +132,15 @@ def _cross_validate(recipe: Recipe, loaded: Loaded, folds: list[Fold], progress:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _run_folder(output: str | os.PathLike[str], name: str) -> Path:
-    """Where the run will be. ValueError for a name that is no name of a folder, FileExistsError if it is taken."""
-    if not name or name.startswith(".") or set(name) & {"/", "\\"} or len(name.encode()) > 200:
-        raise ValueError(f"name {name!r} is not the name of a folder: take letters and digits, - and _")
-    folder = Path(output) / name
-    if os.path.lexists(folder):
-        raise FileExistsError(f"{folder} exists: choose another name, so that nothing is overwritten")
-    return folder
-
-
-@contextmanager
-def _made(parent: Path) -> Iterator[None]:
-    """Make the folder that runs go into; if the block fails, take away what was made. OSError if it cannot be used."""
-    new = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise type(error)(f"output {parent} cannot be made a folder ({error.strerror}): choose another") from None
-    try:
-        if not os.access(parent, os.W_OK):
-            raise PermissionError(f"output {parent} cannot be written to: choose another")
-        yield
-    except BaseException:
-        for folder in new:
-            with suppress(OSError):  # another run is in it
-                folder.rmdir()
-        raise
-
-
-def _write(run: Run, folder: Path) -> Path:
-    """Write everything into a folder beside the final one, then give it its name; returns the final one."""
-    staging = folder.with_name(f".{secrets.token_hex(8)}.part")
-    staging.mkdir(parents=True)
-    try:
-        checkpoint.save(run.trained.state_dict(), staging / "checkpoint.npz")
-        pictures = _pictures(run, staging)
-        numbers = json.dumps(_numbers(run), indent=2, ensure_ascii=False)
-        write_atomically(staging / "metrics.json", (numbers + "\n").encode())
-        _write_report(run, pictures, staging / "report.html")
-        return _settle(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _settle(staging: Path, folder: Path) -> Path:
-    """Rename `staging` to `folder`, or to folder-2, folder-3, … if another run was quicker."""
-    final, number = folder, 1
-    while True:
-        try:
-            return staging.rename(final)
-        except OSError:
-            if not os.path.lexists(final):
-                raise
-        number += 1
-        final = folder.with_name(f"{folder.name}-{number}")
-
-
-def _unseen(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the data and predictions by a model that had not seen them: of the folds, or else of the held-out part."""
-    scores = run.validation or run.held
-    return np.sort(np.concatenate([test for _, test in scores.folds])), scores.predictions
+def _write(run: Run, folder: Path) -> None:
+    checkpoint.save(run.trained.state_dict(), folder / "checkpoint.npz")
+    pictures = _pictures(run, folder)
+    numbers = json.dumps(_numbers(run), indent=2, ensure_ascii=False)
+    write_atomically(folder / "metrics.json", (numbers + "\n").encode())
+    _write_report(run, pictures, folder / "report.html")
 
 
 def _numbers(run: Run) -> dict[str, Any]:
-    rows, predictions = _unseen(run)
-    matrix = metrics.confusion_matrix(run.data.y[rows], predictions, labels=_labels(run))
     numbers: dict[str, Any] = {
         "recipe": asdict(run.recipe),
         "data": {
@@ -207,11 +150,11 @@ def _numbers(run: Run) -> dict[str, Any]:
         },
         "held_out": {
             "what": run.parts.held_name,
-            "samples": len(run.parts.held),
-            **{name: float(run.held.mean[score]) for name, score in PLAIN.items()},
+            "samples": len(run.held.tested),
+            **{name: float(values.mean()) for name, values in run.held.summary.items()},
         },
         "history": dict(run.trained.history),
-        "confusion_matrix": matrix.tolist(),
+        **run.task.numbers(run.judged),
         "interrupted": run.interrupted,
         "seconds": round(run.seconds, 1),
         "versions": _versions(),
@@ -220,23 +163,15 @@ def _numbers(run: Run) -> dict[str, Any]:
         numbers["notes"] = " ".join(run.notes)
     if run.validation is not None:
         numbers["cross_validation"] = {
-            "folds": len(run.validation.folds),
+            "folds": run.validation.folds,
             "of": len(run.parts.folds),
-            "accuracy": _spread(run.validation.scores["accuracy"]),
-        }
-        numbers["cross_validation"] |= {
-            row: {column: _spread(scores) for column, scores in columns.items()}
-            for row, columns in _table(run, run.validation).items()
+            **{name: _spread(values) for name, values in run.validation.summary.items()},
+            **{
+                row: {column: _spread(values) for column, values in columns.items()}
+                for row, columns in run.validation.table.items()
+            },
         }
     return numbers
-
-
-def _table(run: Run, scores: CrossValidation) -> dict[str, dict[str, np.ndarray]]:
-    return scores.table([run.data.class_names[c] for c in scores.classes])
-
-
-def _labels(run: Run) -> list[int]:
-    return list(range(len(run.data.class_names)))
 
 
 def _spread(scores: np.ndarray) -> dict[str, Any]:
@@ -255,21 +190,13 @@ def _pictures(run: Run, folder: Path) -> dict[str, bytes]:
     """Write the pictures as PNG files; returns them by caption. One that cannot be drawn is noted and left out."""
     from tinymm import plots
 
-    rows, predictions = _unseen(run)
-    truth, names = run.data.y[rows], run.data.class_names
-    matrix = metrics.confusion_matrix(truth, predictions, labels=_labels(run))
-    drawings: dict[str, tuple[str, Callable[[], Any]]] = {}
+    drawings: dict[str, Drawing] = {}
     if run.trained.history:
         drawings["Learning curves"] = "learning_curves", lambda: plots.learning_curves(run.trained.history)
-    drawings["Confusion matrix"] = "confusion_matrix", lambda: plots.confusion_matrix(matrix, names)
+    drawings |= run.task.drawings(run.trained, run.judged)
     weight = _filters(run.trained)
     if weight is not None:
         drawings["Filters of the first layer"] = "filters", lambda: plots.filters(weight)
-    wrong = np.flatnonzero(truth != predictions)[:MOST_MISTAKES]
-    shown = run.trained.front_end.pictures(run.data.x[rows[wrong]]) if len(wrong) else None
-    if shown is not None:
-        labels = [np.array(names, dtype=object)[labels[wrong]] for labels in (truth, predictions)]
-        drawings["Mistakes"] = "mistakes", lambda: plots.images(shown, *labels)
     pictures = {}
     for caption, (name, draw) in drawings.items():
         try:
@@ -291,27 +218,13 @@ def _filters(trained: Trained) -> np.ndarray | None:
     return None
 
 
-def _mistakes(run: Run) -> str:
-    """Texts that were taken for something else, a line for each."""
-    rows, predictions = _unseen(run)
-    wrong = np.flatnonzero(run.data.y[rows] != predictions)[:MOST_MISTAKES]
-    names, texts = run.data.class_names, run.data.x[rows[wrong]]
-    if run.data.sense != "text":
-        return ""
-    lines = [
-        f"{names[truth]}, taken for {names[taken]}: {' '.join(text.split()):.200}"
-        for truth, taken, text in zip(run.data.y[rows[wrong]], predictions[wrong], texts, strict=True)
-    ]
-    return "\n".join(lines)
-
-
 def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
     from tinymm.report import write_report
 
-    scores = run.validation or run.held
-    summary: dict[str, Any] = {name: scores.scores[score] for name, score in PLAIN.items()}
+    summary: dict[str, Any] = dict(run.judged.summary)
     if run.validation is not None:
-        summary["held-out accuracy"] = run.held.mean["accuracy"]
+        first, value = next(iter(run.held.summary.items()))
+        summary[f"held-out {first}"] = value
     parameters = sum(p.size for p in run.trained.model.parameters())
     facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"}
     arguments = [
@@ -324,10 +237,10 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         path,
         f"{run.recipe.model} on {run.data.name}",
         summary=summary,
-        metrics=_table(run, scores),
+        metrics=run.judged.table,
         figures=pictures,
         explanation=run.trained.front_end.explanation(run.trained.model, run.data.class_names),
-        mistakes=_mistakes(run),
+        mistakes=run.task.mistakes(run.judged),
         data=f"{run.data!r}\n{run.cleaning!r}\ntested on {_tested(run)}",
         configuration=asdict(run.recipe) | facts,
         command=f"tinymm train {' '.join(arguments)}",
@@ -350,4 +263,4 @@ def _tested(run: Run) -> str:
     if run.validation is None:
         return f"{run.parts.held_name}, {len(run.parts.held):,} samples"
     kind = "whole groups" if run.recipe.split == "groups" else "samples"
-    return f"{len(run.validation.folds)} folds of {kind}"
+    return f"{run.validation.folds} folds of {kind}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
 from tinymm import functional as F
 from tinymm import interrupts
-from tinymm.data.loading import DataLoader
 from tinymm.nn.module import Module, watch
 from tinymm.optim import Optimizer, Schedule, clip_grad_norm
 from tinymm.recording import no_grad
@@ -38,12 +37,20 @@ class History(dict[str, list[float]]):
             self.setdefault(name, []).append(float(number))
 
 
+class Batches(Protocol):
+    """The batches (x, y) of an epoch, each time it is looped over; a `DataLoader` is one."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
+
+
 def fit(
     model: Module,
-    batches: DataLoader,
+    batches: Batches,
     optimizer: Optimizer,
     epochs: int,
-    validation: tuple[Any, np.ndarray] | None = None,
+    validation: tuple[Any, np.ndarray] | Callable[[Module], dict[str, float]] | None = None,
     loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
     schedule: Schedule | None = None,
     max_grad_norm: float | None = None,
@@ -52,9 +59,10 @@ def fit(
     """Train `model` for so many epochs; returns the `History`.
 
     Each step: logits = model(x), loss(logits, y), backward, clip the gradients' norm to `max_grad_norm` if given,
-    optimizer.step(). After each epoch: the schedule's step, and loss and accuracy on `validation` (x, y). With
-    `progress`, a title, a tqdm bar shows them. The training loss and accuracy are means over the epoch's batches, as
-    they were while the model learned. Dropout and its like are active while training and off afterwards.
+    optimizer.step(). After each epoch: the schedule's step, and loss and accuracy on `validation` (x, y), or what
+    `validation(model)` measures by name. With `progress`, a title, a tqdm bar shows them. The training loss and
+    accuracy are means over the epoch's batches, as they were while the model learned. Dropout and its like are active
+    while training and off afterwards.
 
     Ctrl-C ends the training after the current step; the model keeps what it has learned. NonFiniteLossError (with
     epoch, step and the first layer whose output, or the parameter whose gradient, is not finite) if the loss or a
@@ -85,7 +93,9 @@ def fit(
                     if came:
                         raise KeyboardInterrupt
                 measured = _means("train", sums)
-                if validation is not None:
+                if callable(validation):
+                    measured |= {f"validation_{name}": n for name, n in validation(model.eval()).items()}
+                elif validation is not None:
                     value, accuracy = evaluate(model, *validation, loss)
                     measured |= _means("validation", np.array([value, np.nan if accuracy is None else accuracy, 1]))
                 history.note(**measured)
@@ -127,7 +137,7 @@ def _short(means: dict[str, float]) -> str:
     """For the progress bar, where room is scarce: loss 0.12 acc 96.1% val loss 0.15 val acc 95.2%"""
     shown = []
     for name, mean in means.items():
-        part, measure = name.split("_")
+        part, measure = name.split("_", 1)
         value = f"acc {mean:.1%}" if measure == "accuracy" else f"{measure} {mean:.3f}"
         shown.append(f"val {value}" if part == "validation" else value)
     return ", ".join(shown)

@@ -17,7 +17,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: "Sequence[Axes] 
 
     history: lists with one number per epoch, called `train_loss`, `validation_loss`, `train_accuracy`,
         `validation_accuracy`, … Either half of a pair may be missing; NaN leaves a gap. The best validation
-        epoch (lowest loss, highest of anything else) gets a ring.
+        epoch (lowest loss or error, highest of anything else) gets a ring.
     Raises ValueError for an empty history, other names, and a number of Axes other than that of the panels.
     """
     prefixes = ("train_", "validation_")
@@ -54,7 +54,8 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: "Sequence[Axes] 
                     markersize=4,
                 )
             if part == "validation" and np.isfinite(values).any():
-                best = np.nanargmin(values) if "loss" in metric else np.nanargmax(values)
+                least = "loss" in metric or "error" in metric
+                best = np.nanargmin(values) if least else np.nanargmax(values)
                 label = f"best: {values[best]:.4g} in epoch {best + 1}"
                 axis.plot(
                     epochs[best],

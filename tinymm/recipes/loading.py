@@ -11,7 +11,7 @@ import numpy as np
 
 from tinymm.data.audio import resample
 from tinymm.data.datasets import CATALOGUE, Dataset, fetch_banking77, fetch_fsdd, fetch_trec, open_dataset
-from tinymm.data.datasets.dataset import PER_SAMPLE
+from tinymm.data.datasets.dataset import chain
 from tinymm.data.image.cleaning import CleaningReport, clean
 from tinymm.splits import Fold, GroupKFold, LeaveOneGroupOut, StratifiedKFold, train_test_split
 
@@ -134,14 +134,7 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
     if second.rate != first.rate:
         sounds = [resample(sound, second.rate, first.rate) for sound in second.x]  # type: ignore[arg-type]
         second = replace(second, x=sounds, rate=first.rate)  # type: ignore[arg-type]
-    parts: dict[str, Any] = {}
-    for name in PER_SAMPLE:
-        values = getattr(first, name), getattr(second, name)
-        if any(value is None or not len(value) for value in values):
-            parts[name] = () if name == "files" else None
-        else:
-            parts[name] = values[0] + values[1] if name == "files" else np.concatenate(values)
-    return replace(first, **parts)
+    return chain([first, second])
 
 
 def cut(recipe: Recipe, loaded: Loaded) -> Parts:

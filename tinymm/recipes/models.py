@@ -11,9 +11,11 @@ import numpy as np
 from tinymm.data.text import NGrams
 from tinymm.models import CNN, BagOfTerms, MMBigModel, RowRNN, SpeechCNN, SpeechCRNN, TextRNN
 from tinymm.nn import LogisticRegression, Module
+from tinymm.recipes.classification import CLASSIFICATION
 from tinymm.recipes.front_end import FrontEnd
 from tinymm.recipes.images import ImageFrontEnd
 from tinymm.recipes.sounds import SoundFrontEnd
+from tinymm.recipes.task import Task
 from tinymm.recipes.texts import TermsFrontEnd, TokensFrontEnd
 
 
@@ -24,6 +26,7 @@ class Choice:
     Attributes:
         front_end: makes what stands before it. model: makes it, for a fitted front end and a number of classes.
         epochs, batch_size, augment: as it is usually trained. lr: by how much its rate differs from the optimiser's.
+        task: what it is for.
     """
 
     front_end: Callable[[], FrontEnd]
@@ -32,6 +35,7 @@ class Choice:
     lr: float = 1
     batch_size: int = 32
     augment: bool = False
+    task: Task = CLASSIFICATION
 
 
 def _words_and_parts() -> TermsFrontEnd:

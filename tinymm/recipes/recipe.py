@@ -10,6 +10,7 @@ import numpy as np
 from tinymm import optim
 from tinymm.recipes.loading import has_official_test, sense_of
 from tinymm.recipes.models import MODEL_NAMES, MODELS
+from tinymm.recipes.task import Task
 
 # Each optimiser: how it is made for parameters and a learning rate, and its usual rate.
 OPTIMIZERS: dict[str, tuple[Callable[[list, float], optim.Optimizer], float]] = {
@@ -106,6 +107,12 @@ class Recipe:
         if self.folds is None and values["split"] != "groups":
             values["folds"] = 5 if values["split"] == "folds" else 0
         return Recipe(**values)
+
+    @property
+    def task(self) -> Task:
+        """What its model is for. ValueError: the model is for another sense."""
+        complete = self.complete()
+        return MODELS[sense_of(complete.data)][str(complete.model)].task
 
 
 # The recipes by name; the first is what is trained when no name is given.

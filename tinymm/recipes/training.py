@@ -9,11 +9,11 @@ import numpy as np
 
 from tinymm import functional, random
 from tinymm.data.datasets import Dataset
-from tinymm.data.loading import DataLoader
 from tinymm.nn import Module
 from tinymm.recipes.front_end import FrontEnd, Inputs
 from tinymm.recipes.models import MODELS
 from tinymm.recipes.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from tinymm.recipes.task import Task
 from tinymm.training import History, fit, predict
 
 
@@ -27,8 +27,17 @@ class Trained:
     class_names: tuple[str, ...]
     history: History
 
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return MODELS[self.front_end.sense][str(self.recipe.model)].task
+
+    def predict(self, samples: np.ndarray) -> np.ndarray:
+        """What the model takes samples for, as they are in a `Dataset`: (N,) class numbers, or transcripts."""
+        return self.task.predict(self, samples)
+
     def probabilities(self, samples: np.ndarray) -> np.ndarray:
-        """softmax of the model's outputs, (N, classes), for samples as they are in a `Dataset`."""
+        """Of a classifier, softmax of its outputs, (N, classes), for samples as they are in a `Dataset`."""
         inputs = Inputs(self.front_end, self.front_end.prepare(samples))
         return functional.softmax(predict(self.model, inputs), axis=1)
 
@@ -61,7 +70,8 @@ def train_model(
     title: str | None = None,
     seed: int = 0,
 ) -> Trained:
-    """Train one model on all of `data`, as the recipe says; after each epoch it is tested on `validation`, if given.
+    """Train one model on all of `data`, as the recipe says; after each epoch it is tested on `validation`, if given,
+    which is what the task's `test_set` gave.
 
     With a `title`, a progress bar of that name. The recipe's own data, folds and seed are not looked at.
     """
@@ -72,19 +82,14 @@ def train_model(
     prepared = front_end.fit_prepare(data)
     model = choice.model(front_end, len(data.class_names))
     optimizer = OPTIMIZERS[recipe.optimizer][0](model.parameters(), recipe.lr)  # type: ignore[arg-type]
-    batches = DataLoader(
-        prepared,
-        data.y,
-        batch_size=len(data) if recipe.optimizer == "gd" else recipe.batch_size,  # type: ignore[arg-type]
-        seed=seed,
-        augment=front_end if recipe.augment else lambda rows, rng: front_end(rows),
-    )
+    batches = choice.task.batches(recipe, front_end, prepared, data, seed)
     history = fit(
         model,
         batches,
         optimizer,
         recipe.epochs,  # type: ignore[arg-type]
-        validation=None if validation is None else (Inputs(front_end, front_end.prepare(validation.x)), validation.y),
+        validation=None if validation is None else choice.task.validation(front_end, validation),
+        loss=choice.task.loss,
         schedule=SCHEDULES[recipe.schedule](optimizer, recipe.epochs),  # type: ignore[arg-type]
         max_grad_norm=recipe.max_grad_norm,
         progress=title,

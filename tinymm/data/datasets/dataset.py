@@ -1,5 +1,7 @@
 """What a data set is: samples of one sense, their labels, and where they come from."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,7 +72,7 @@ class Dataset:
             return "audio"
         return "text" if self.x.dtype.kind in "OUT" else "image"
 
-    def subset(self, chosen: Any) -> "Dataset":
+    def subset(self, chosen: Any) -> Dataset:
         """Return the samples at these indices, (n,) int, or where this mask, (N,) bool, is true, with all they have.
 
         Raises:
@@ -102,6 +104,23 @@ class Dataset:
         if self.rate is not None:
             return f"sounds of {min(lengths) / self.rate:.2f} to {max(lengths) / self.rate:.2f} s at {self.rate:,} Hz"
         return f"texts of {min(lengths):,} to {max(lengths):,} characters"
+
+
+def chain(parts: Sequence[Dataset]) -> Dataset:
+    """The samples of all parts in one set, under the name of the first; what not all of them have is left out.
+
+    ValueError: no parts. They must be of one kind: the same classes, rate and size of image.
+    """
+    if not parts:
+        raise ValueError("chain: there are no data sets to put together")
+    values: dict[str, Any] = {}
+    for name in PER_SAMPLE:
+        found = [getattr(part, name) for part in parts]
+        if any(value is None or not len(value) for value in found):
+            values[name] = () if name == "files" else None
+        else:
+            values[name] = sum(found, ()) if name == "files" else np.concatenate(found)
+    return replace(parts[0], **values)
 
 
 def chosen_rows(chosen: Any, n: int) -> np.ndarray:
