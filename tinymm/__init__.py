@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 _LATER = {
     **{
         name: f"tinymm.{name}"
-        for name in ("checkpoint", "data", "decoding", "formulas", "initializers", "metrics", "models", "nn")
+        for name in ("checkpoint", "data", "decoding", "formulas", "initializers", "lessons", "metrics", "models", "nn")
     },
     **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "sparse", "training", "validation")},
     "datasets": "tinymm.data.datasets",

@@ -1,4 +1,4 @@
-"""The command line: `tinymm train`, `evaluate`, `predict`, `data`, `warmup`. Also `python -m tinymm`."""
+"""The command line: `tinymm train`, `evaluate`, `predict`, `data`, `lessons`, `warmup`. Also `python -m tinymm`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import tinymm
 from tinymm.cli_data import add_data
+from tinymm.cli_lessons import add_lessons
 
 EXAMPLES = """\
 examples:
@@ -25,6 +26,7 @@ examples:
   tinymm predict runs/first digit.png             what is on this picture?
   tinymm predict runs/desk "where is my parcel"   what does this text want?
   tinymm data list                                which data sets there are
+  tinymm lessons                                  the course: how all of this works
 """
 
 
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     add_data(commands)
+    add_lessons(commands)
     warmup = commands.add_parser(
         "warmup",
         help="compile all kernels now",

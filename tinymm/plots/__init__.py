@@ -14,6 +14,7 @@ dark, so that they can be told apart by colour-blind readers and in grey print.
 
 from tinymm.plots.calibration import reliability
 from tinymm.plots.figure import png, save
+from tinymm.plots.functions import contours
 from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
@@ -23,6 +24,7 @@ from tinymm.plots.staleness import accuracy_against_staleness, staleness
 __all__ = [
     "accuracy_against_staleness",
     "confusion_matrix",
+    "contours",
     "feature_maps",
     "filters",
     "folds",
