@@ -1,8 +1,13 @@
 """Saving and loading: everything comes back, and nothing damaged is taken for good."""
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -11,7 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinymm as tm
+from tinymm import checkpoint
 from tinymm.checkpoint import CheckpointError
+
+# Processes that the tests start import this very package.
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(tm.__file__).parents[1])}
 
 leaves = st.one_of(
     st.none(),
@@ -20,7 +29,7 @@ leaves = st.one_of(
     st.floats(allow_nan=False),
     st.text(max_size=5),
     hnp.arrays(
-        st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
+        st.sampled_from(["f2", "f4", "f8", ">f4", ">i2", "i8", "u1", "?", "U3"]),
         hnp.array_shapes(min_dims=0, min_side=0),
     ),
 )
@@ -121,10 +130,11 @@ def test_every_flipped_or_missing_byte_is_noticed(tmp_path):
 
 def test_another_format_version_is_refused(tmp_path):
     path = tmp_path / "value.npz"
-    text = np.frombuffer(b'{"format": 99, "content": null}', np.uint8)
-    np.savez(path, structure=text)
-    with pytest.raises(CheckpointError, match="format 99"):
-        tm.load(path)
+    for version, shown in (("1", "1"), ("99", "99"), ('"next"', "'next'"), ("null", "None")):
+        text = np.frombuffer(b'{"format": %s, "content": null}' % version.encode(), np.uint8)
+        np.savez(path, structure=text)
+        with pytest.raises(CheckpointError, match=f"format {shown}, but .* reads format 2"):
+            tm.load(path)
 
 
 def test_changed_arrays_do_not_pass_the_digest(tmp_path):
@@ -136,4 +146,149 @@ def test_changed_arrays_do_not_pass_the_digest(tmp_path):
     np.savez(path, **members)
     assert zipfile.is_zipfile(path)
     with pytest.raises(CheckpointError, match="SHA-256"):
+        tm.load(path)
+
+
+def test_changed_structure_does_not_pass_the_digest(tmp_path):
+    path = tmp_path / "value.npz"
+    tm.save({"epoch": 3, "weight": np.ones(3)}, path)
+    with np.load(path) as archive:
+        members = {name: archive[name] for name in archive.files}
+    members["structure"] = np.frombuffer(members["structure"].tobytes().replace(b'"epoch", 3', b'"epoch", 4'), np.uint8)
+    np.savez(path, **members)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        tm.load(path)
+
+
+# --- the one before it --------------------------------------------------------------------------------------
+
+
+def test_the_previous_file_is_used_when_the_newest_is_damaged_or_gone(tmp_path):
+    path = tmp_path / "run.npz"
+    for epoch in (1, 2, 3):
+        tm.save({"epoch": epoch}, path, keep_previous=True)
+    assert tm.load(path, or_previous=True) == {"epoch": 3}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.npz", "run.previous.npz"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    with pytest.raises(CheckpointError, match="damaged"):
+        tm.load(path)
+    with pytest.warns(UserWarning, match=r"run\.npz is no tinymm checkpoint.*run\.previous\.npz.* is used instead"):
+        assert tm.load(path, or_previous=True) == {"epoch": 2}
+    path.unlink()
+    with pytest.warns(UserWarning, match="there is no file"):
+        assert tm.load(path, or_previous=True) == {"epoch": 2}
+    (tmp_path / "run.previous.npz").write_bytes(content[:50])
+    with pytest.raises(CheckpointError, match=r"run\.previous\.npz"):
+        tm.load(path, or_previous=True)
+
+
+# --- the disk -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limits for files")
+@pytest.mark.parametrize("keep_previous", [False, True])
+def test_a_full_disk_loses_nothing(tmp_path, keep_previous):
+    """The system itself refuses to write on, at every stage of the file."""
+    code = f"""
+import resource, signal, numpy as np, tinymm as tm
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for limit in (0, 100, 1000, 5000, 40_000, 40_300):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        tm.save({{"epoch": 2, "weight": np.ones(5000)}}, "run.npz", keep_previous={keep_previous})
+        print(limit, "was enough")
+    except OSError as error:
+        print(error)
+"""
+    tm.save({"epoch": 0}, tmp_path / "run.npz")
+    tm.save({"epoch": 1}, tmp_path / "run.npz", keep_previous=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 6 and all("run.npz cannot be written (" in line for line in lines), result
+    assert tm.load(tmp_path / "run.npz") == {"epoch": 1} and tm.load(tmp_path / "run.previous.npz") == {"epoch": 0}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.npz", "run.previous.npz"]
+
+
+# --- files that mean harm -----------------------------------------------------------------------------------
+
+
+def header(descr, shape):
+    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("descr", "shape"),
+    [
+        *(("<f4", "(1000000000,)"), ("<f8", "(4611686018427387904, 16)"), ("<f4", "(-1,)"), ("<f4", "(1.5,)")),
+        *(("|O", "(1,)"), ("<U1000000000", "(1,)"), ("<f4", "(0, -9)"), ("<M8[s]", "(1,)"), ("[('a', '<f4')]", "(1,)")),
+    ],
+)
+def test_a_header_that_claims_much_is_refused_before_memory_is_taken(tmp_path, descr, shape):
+    path = tmp_path / "claims.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("array0.npy", header(descr, shape) + bytes(8))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError, match="damaged"):
+            tm.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_bombs_are_refused(tmp_path):
+    """Ten megabytes in ten thousand bytes, and a thousand members that share the same bytes."""
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, array0=np.zeros(10_000_000, np.uint8))
+    with pytest.raises(CheckpointError, match="compressed"):
+        tm.load(path)
+    member = header("|u1", "(100000,)") + bytes(100_000)
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(2):
+            archive.writestr(f"array{i}.npy", member)
+        archive.filelist[1].header_offset = 0
+        archive.filelist[1].filename = archive.filelist[1].orig_filename = "array0.npy"
+        archive.filelist += [archive.filelist[0]] * 998
+    assert path.stat().st_size < 300_000
+    with pytest.raises(CheckpointError, match="claim more"):
+        tm.load(path)
+
+
+def test_what_is_nested_too_deeply_is_refused(tmp_path):
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        tm.save(deep, tmp_path / "deep.npz")
+    assert list(tmp_path.iterdir()) == []
+    for text in (b"[" * 100_000, b'{"format": 2, "sha256": 0, "content": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"):
+        np.savez(tmp_path / "deep.npz", structure=np.frombuffer(text, np.uint8))
+        with pytest.raises(CheckpointError, match="damaged"):
+            tm.load(tmp_path / "deep.npz")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    content=st.recursive(
+        st.one_of(st.none(), st.integers(), st.text(max_size=3), st.just({"array": "array0"})),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(
+                st.sampled_from(["array", "scalar", "list", "tuple", "dict", "tensor", "requires_grad", "x"]),
+                inner,
+                max_size=2,
+            ),
+        ),
+        max_leaves=8,
+    )
+)
+def test_any_structure_is_taken_or_refused(tmp_path_factory, content):
+    """A file with a right SHA-256, but written by who knows whom."""
+    path = tmp_path_factory.mktemp("any") / "any.npz"
+    arrays = {"array0": np.ones(2, np.float32)}
+    text = json.dumps({"format": checkpoint.FORMAT, "content": content, "sha256": checkpoint._digest(content, arrays)})
+    np.savez(path, structure=np.frombuffer(text.encode(), np.uint8), **arrays)
+    with contextlib.suppress(CheckpointError):
         tm.load(path)

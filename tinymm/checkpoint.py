@@ -1,74 +1,137 @@
 """Saving and loading: nested dicts, lists, numbers, strings, arrays and Tensors in one file, without pickle.
 
 The file is a NumPy `.npz` archive: every array is a member of its own, and the member `structure` is JSON text that
-says how they fit together, which version of the format this is, and the SHA-256 of all arrays. Loading a file never
-runs code from it.
+says how they fit together, which version of the format this is, and the SHA-256 of all of it. Loading a file never
+runs code from it, and never takes more memory than the file is long: what a header claims is compared with what is
+there before anything is made room for, and compressed members, which could be bombs, are refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
+import warnings
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from tinymm.files import write_atomically
 from tinymm.tensor import Tensor
 
-FORMAT = 1
+FORMAT = 2
+STRUCTURE = "structure"
+KINDS = "fiubU"  # of arrays: floats, integers, booleans, text
 
 
 class CheckpointError(ValueError):
     """The file is damaged, of another version, or no checkpoint at all."""
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> Path:
-    """Write `obj` to `path`, whole or not at all: the old file stays until the new one is complete.
+def save(obj: Any, path: str | os.PathLike[str], keep_previous: bool = False) -> Path:
+    """Write `obj` to `path`, whole or not at all: the old file stays until the new one is complete and on the disk.
 
     `obj` is any nest of dicts (keys are strings or integers), lists, tuples, numbers, strings, None, arrays and Tensors,
-    such as a `state_dict()`. TypeError names the first thing that is none of these; then nothing is written.
+    such as a `state_dict()`. TypeError names the first thing that is none of these, OSError says that the disk is full
+    or the like; then nothing is written. With `keep_previous` the old file is kept as `previous(path)`, where
+    `load(path, or_previous=True)` looks when this one is damaged.
 
     >>> save({"weight": np.ones(2), "epoch": 3}, "checkpoint.npz")  # doctest: +SKIP
     """
     arrays: dict[str, np.ndarray] = {}
-    structure = {"format": FORMAT, "content": _encode(obj, arrays, "")}
-    structure["sha256"] = _digest(arrays)
-    text = np.frombuffer(json.dumps(structure).encode(), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, structure=text, **arrays)  # type: ignore[arg-type]
-    return write_atomically(path, buffer.getvalue())
+    try:
+        content = _encode(obj, arrays, "")
+    except RecursionError:
+        raise ValueError("save: obj is nested too deeply, or holds itself: save a flatter one") from None
+    text = json.dumps({"format": FORMAT, "content": content, "sha256": _digest(content, arrays)}).encode()
+
+    def write(file: BinaryIO) -> None:
+        np.savez(file, **{STRUCTURE: np.frombuffer(text, np.uint8)}, **arrays)  # type: ignore[arg-type]
+
+    return write_atomically(path, write, previous(path) if keep_previous else None)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """What `save` wrote to `path`. FileNotFoundError if there is no such file, CheckpointError if it is not intact."""
+def previous(path: str | os.PathLike[str]) -> Path:
+    """Where the file that was at `path` before is kept: beside it, with `.previous` before the suffix."""
     path = Path(path)
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def load(path: str | os.PathLike[str], or_previous: bool = False) -> Any:
+    """What `save` wrote to `path`. FileNotFoundError if there is no such file, CheckpointError if it is not intact.
+
+    With `or_previous`, the one before it is used in these cases, if it is there and intact, and a warning says so.
+    """
+    try:
+        return _load(Path(path))
+    except (CheckpointError, FileNotFoundError) as error:
+        before = previous(path)
+        if not or_previous or not before.is_file():
+            raise
+        content = _load(before)
+        warnings.warn(f"{error}; {before}, which was saved before it, is used instead", stacklevel=2)
+        return content
+
+
+def _load(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            structure = json.loads(archive["structure"].tobytes())
-            arrays = {name: archive[name] for name in archive.files if name != "structure"}
-        version, content, sha256 = structure["format"], structure["content"], structure.get("sha256")
-    except Exception as error:  # the parsers of a damaged archive raise whatever they stumble over
-        raise CheckpointError(f"load: {path} is no tinymm checkpoint, or it is damaged ({error})") from None
+    damaged = f"load: {path} is no tinymm checkpoint, or it is damaged"
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                arrays = _read_members(archive, path.stat().st_size)
+            structure = json.loads(arrays.pop(STRUCTURE).tobytes())
+            version, content, sha256 = structure["format"], structure["content"], structure.get("sha256")
+        except Exception as error:  # the parsers of a damaged archive raise whatever they stumble over
+            raise CheckpointError(f"{damaged} ({error})") from None
     if version != FORMAT:
         raise CheckpointError(
-            f"load: {path} has format {version}, but this version of tinymm reads format {FORMAT}: another version wrote it"
+            f"load: {path} has format {version!r:.20}, but this version of tinymm reads format {FORMAT}: another version "
+            "wrote it"
         )
-    if sha256 != _digest(arrays):
-        raise CheckpointError(f"load: {path} is damaged: its arrays do not have the SHA-256 that was written with them")
-    return _decode(content, arrays)
+    if sha256 != _digest(content, arrays):
+        raise CheckpointError(
+            f"load: {path} is damaged: its content does not have the SHA-256 that was written with it"
+        )
+    try:
+        return _decode(content, arrays)
+    except Exception as error:
+        raise CheckpointError(f"{damaged} ({type(error).__name__}: {error})") from None
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _read_members(archive: zipfile.ZipFile, size: int) -> dict[str, np.ndarray]:
+    """All arrays of the archive by name, once it is certain that they have room in a file of this size."""
+    members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its members are compressed, which tinymm never does")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError(f"its members claim more than its {size:,} bytes")
+    arrays = {}
+    for member in members:
+        with archive.open(member) as stream:
+            begin = np.lib.format.read_magic(stream)
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            shape, _, dtype = read_header[begin](stream)
+            claimed = dtype.itemsize
+            for length in shape:
+                claimed *= length
+            if dtype.kind not in KINDS or min(shape, default=0) < 0 or claimed != member.file_size - stream.tell():
+                raise ValueError(f"{member.filename} claims {dtype} {shape}, which is not what it holds")
+        with archive.open(member) as stream:
+            arrays[member.filename.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
+    return arrays
+
+
+def _digest(content: Any, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(json.dumps(content).encode())
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+        digest.update(
+            np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size and array.itemsize else b""
+        )
     return digest.hexdigest()
 
 
@@ -80,7 +143,7 @@ def _encode(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
         return {"tensor": _encode(value.data, arrays, where), "requires_grad": value.requires_grad}
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-        if array.dtype.kind in "fiubU":
+        if array.dtype.kind in KINDS:
             name = f"array{len(arrays)}"
             arrays[name] = array
             return {"array": name} if isinstance(value, np.ndarray) else {"scalar": name}
