@@ -17,11 +17,15 @@ from tinymm.plots.figure import png, save
 from tinymm.plots.functions import contours
 from tinymm.plots.graph import graph
 from tinymm.plots.network import feature_maps, filters, images
+from tinymm.plots.noise import accuracy_against_noise
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
+from tinymm.plots.sound import spectrogram
 from tinymm.plots.space import shared_space
 from tinymm.plots.staleness import accuracy_against_staleness, staleness
+from tinymm.plots.text import heaviest_terms
 
 __all__ = [
+    "accuracy_against_noise",
     "accuracy_against_staleness",
     "confusion_matrix",
     "contours",
@@ -29,6 +33,7 @@ __all__ = [
     "filters",
     "folds",
     "graph",
+    "heaviest_terms",
     "images",
     "learning_curves",
     "png",
@@ -36,5 +41,6 @@ __all__ = [
     "save",
     "scores_per_class",
     "shared_space",
+    "spectrogram",
     "staleness",
 ]

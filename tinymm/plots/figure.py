@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # loading matplotlib takes a second: wait until a picture is 
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#808080"  # Okabe and Ito's, and a grey
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")  # of lines, one after the other
 DOTS_PER_INCH = 150
 
 
