@@ -11,13 +11,14 @@ Maas, Jurafsky & Ng, "First-pass large vocabulary continuous speech recognition 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinymm.functional.checks import checked_lengths
-from tinymm.functional.ctc import check_blank, check_probabilities
+from tinymm.functional.ctc import check_blank, check_probabilities, ctc_loss
+from tinymm.recording import no_grad
 
 LanguageModel = Callable[[tuple[int, ...]], Any]
 
@@ -64,6 +65,19 @@ class GreedyDecoder:
             self._last = int(alignment[-1])
         self.labels += new
         return new
+
+
+def probability(log_probs: Any, labels: Sequence[int], blank: int = 0) -> float:
+    """How likely these labels are, given the sequence: Σ_π Πₜ p(t, πₜ) over their alignments, from 0 to 1.
+
+    log_probs (T, C) of one sequence; its CTC loss is −ln of this. Errors as in `ctc_loss`.
+
+    >>> round(probability(np.log([[0.5, 0.5], [0.5, 0.5]]), [1]), 4)
+    0.75
+    """
+    with no_grad():
+        loss = ctc_loss(np.asarray(log_probs)[None], [list(labels)], blank=blank, reduction="sum")
+    return min(float(np.exp(-np.asarray(loss))), 1.0)
 
 
 class Hypothesis(NamedTuple):

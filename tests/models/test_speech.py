@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinymm as tm
-from tinymm.models import SpeechCNN, SpeechCRNN
+from tinymm.models import SpeechCNN, SpeechCRNN, SpeechToText
 
 
 @pytest.mark.parametrize("make", [lambda: SpeechCNN(16, 24, 7), lambda: SpeechCRNN(24, 7)])
@@ -27,3 +27,42 @@ def test_the_crnn_takes_any_number_of_steps():
 def test_too_few_steps_for_the_poolings():
     with pytest.raises(ValueError, match="SpeechCNN: 7 steps of 40 bands are too few"):
         SpeechCNN(7)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_speech_to_text_gives_log_probabilities_and_gradients(bidirectional):
+    tm.manual_seed(0)
+    model = SpeechToText(12, 5, (4, 6), 7, bidirectional, dropout=0)
+    x = np.random.default_rng(0).standard_normal((3, 21, 12)).astype(np.float32)
+    y = model(x)
+    assert y.shape == (3, 6, 5) == (3, model.steps(21), 5) and y.dtype == np.float32
+    np.testing.assert_allclose(np.exp(y.data).sum(axis=2), 1, rtol=1e-5)
+    tm.functional.ctc_loss(y, [[1, 2], [3], []]).backward()
+    assert all(np.abs(p.grad.data).max() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 5, 8, 9, 40])
+def test_speech_to_text_takes_any_number_of_steps(steps):
+    model = SpeechToText(8, 3, (2, 2), 4).eval()
+    assert model(np.ones((2, steps, 8), np.float32)).shape == (2, -(-steps // 4), 3)
+
+
+def test_one_direction_hears_no_more_than_its_look_ahead():
+    model = SpeechToText(8, 3, (2, 2), 4).eval()
+    x = np.random.default_rng(0).standard_normal((1, 60, 8)).astype(np.float32)
+    whole = model(x).data
+    for step in (0, 3, 8):
+        changed = x.copy()
+        changed[:, 4 * step + model.LOOK_AHEAD + 1 :] += 1
+        np.testing.assert_array_equal(model(changed).data[:, : step + 1], whole[:, : step + 1])
+        changed[:, 4 * step + model.LOOK_AHEAD] += 10
+        assert not np.array_equal(model(changed).data[:, step], whole[:, step])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_changes_nothing(bidirectional):
+    model = SpeechToText(8, 3, (2, 2), 4, bidirectional).eval()
+    x = np.random.default_rng(0).standard_normal((1, 30, 8)).astype(np.float32)
+    padded = np.zeros((2, 50, 8), np.float32)
+    padded[0, :30], padded[1] = x[0], 1
+    np.testing.assert_allclose(model(padded).data[0, :8], model(x).data[0], atol=1e-6)

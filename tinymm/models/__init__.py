@@ -3,7 +3,17 @@
 from tinymm.models.baselines import CNN, RowRNN
 from tinymm.models.mmbigmodel import MMBigModel
 from tinymm.models.shared_space import SharedSpace
-from tinymm.models.speech import SpeechCNN, SpeechCRNN
+from tinymm.models.speech import SpeechCNN, SpeechCRNN, SpeechToText
 from tinymm.models.text import BagOfTerms, TextRNN
 
-__all__ = ["CNN", "BagOfTerms", "MMBigModel", "RowRNN", "SharedSpace", "SpeechCNN", "SpeechCRNN", "TextRNN"]
+__all__ = [
+    "CNN",
+    "BagOfTerms",
+    "MMBigModel",
+    "RowRNN",
+    "SharedSpace",
+    "SpeechCNN",
+    "SpeechCRNN",
+    "SpeechToText",
+    "TextRNN",
+]

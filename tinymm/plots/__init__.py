@@ -21,12 +21,14 @@ from tinymm.plots.noise import accuracy_against_noise
 from tinymm.plots.results import confusion_matrix, folds, learning_curves, scores_per_class
 from tinymm.plots.sound import spectrogram
 from tinymm.plots.space import shared_space
+from tinymm.plots.speech import alignment
 from tinymm.plots.staleness import accuracy_against_staleness, staleness
 from tinymm.plots.text import heaviest_terms
 
 __all__ = [
     "accuracy_against_noise",
     "accuracy_against_staleness",
+    "alignment",
     "confusion_matrix",
     "contours",
     "feature_maps",

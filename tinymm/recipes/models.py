@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from tinymm.data.datasets.strings import Joining
 from tinymm.data.text import NGrams
-from tinymm.models import CNN, BagOfTerms, MMBigModel, RowRNN, SpeechCNN, SpeechCRNN, TextRNN
+from tinymm.models import CNN, BagOfTerms, MMBigModel, RowRNN, SpeechCNN, SpeechCRNN, SpeechToText, TextRNN
 from tinymm.nn import LogisticRegression, Module
 from tinymm.recipes.classification import CLASSIFICATION
 from tinymm.recipes.front_end import FrontEnd
 from tinymm.recipes.images import ImageFrontEnd
 from tinymm.recipes.sounds import SoundFrontEnd
+from tinymm.recipes.speech import SpeechFrontEnd
 from tinymm.recipes.task import Task
 from tinymm.recipes.texts import TermsFrontEnd, TokensFrontEnd
+from tinymm.recipes.transcription import Transcription
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Choice:
     Attributes:
         front_end: makes what stands before it. model: makes it, for a fitted front end and a number of classes.
         epochs, batch_size, augment: as it is usually trained. lr: by how much its rate differs from the optimiser's.
-        task: what it is for.
+        task: what it is for. folds: of the cross-validation, if nothing else is said.
     """
 
     front_end: Callable[[], FrontEnd]
@@ -36,6 +39,7 @@ class Choice:
     batch_size: int = 32
     augment: bool = False
     task: Task = CLASSIFICATION
+    folds: int = 5
 
 
 def _words_and_parts() -> TermsFrontEnd:
@@ -58,6 +62,17 @@ def _bag_of_terms(front_end: TermsFrontEnd, classes: int) -> BagOfTerms:
 
 def _text_rnn(cell: str) -> Callable[[TokensFrontEnd, int], TextRNN]:
     return lambda front_end, classes: TextRNN(len(front_end.vocabulary), classes, cell)
+
+
+def _transcribing(kind: str, joining: Joining, bidirectional: bool = False) -> Choice:
+    return Choice(
+        lambda: SpeechFrontEnd(kind, joining=joining),
+        lambda front_end, classes: SpeechToText(front_end.bands, len(front_end.labels), bidirectional=bidirectional),
+        *(25, 3),
+        augment=True,
+        task=Transcription(joining),
+        folds=0,
+    )
 
 
 # The first of each sense is its usual one.
@@ -92,6 +107,9 @@ MODELS: dict[str, dict[str, Choice]] = {
             batch_size=64,
             augment=True,
         ),
+        "ctc": _transcribing("words", Joining()),
+        "ctc-bidirectional": _transcribing("words", Joining(), bidirectional=True),
+        "ctc-characters": _transcribing("characters", Joining(most=1)),
     },
     "text": {
         "logistic": Choice(_words_and_parts, _bag_of_terms, 20, lr=20, batch_size=128),

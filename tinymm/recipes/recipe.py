@@ -105,7 +105,7 @@ class Recipe:
         if self.split is None:
             values["split"] = "official" if has_official_test(self.data) and self.folds is None else "folds"
         if self.folds is None and values["split"] != "groups":
-            values["folds"] = 5 if values["split"] == "folds" else 0
+            values["folds"] = choice.folds if values["split"] == "folds" else 0
         return Recipe(**values)
 
     @property
@@ -120,6 +120,7 @@ RECIPES = {
     "digits": Recipe(),
     "mnist": Recipe(data="mnist-test", model="cnn"),
     "speech": Recipe(data="fsdd"),
+    "speech-to-text": Recipe(data="fsdd", model="ctc"),
     "sentiment": Recipe(data="sentiment", folds=10, epochs=10, lr=0.005),
     "topic": Recipe(data="trec", model="questions"),
     "intent": Recipe(data="banking77"),

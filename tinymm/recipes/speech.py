@@ -1,0 +1,146 @@
+"""Speech before a model that writes it down: log-mel features that can be computed while the sound arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinymm.data.audio import LogMel, read_sound
+from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.strings import Joining, transcripts
+from tinymm.data.text import pad_sequences
+from tinymm.data.text.labels import Labels
+from tinymm.models import SpeechToText
+from tinymm.recipes.front_end import FrontEnd
+
+LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
+SURVEY = 200  # strings from which mean and deviation are taken
+
+
+class SpeechFrontEnd(FrontEnd):
+    """Sounds as log-mel features (N, T, bands), one step each 10 ms, standardised by the training sounds.
+
+    Nothing depends on what comes later in the sound: no normalisation over all of it, no cutting to the speech.
+
+    Args:
+        kind: what transcripts are written with, "words" or "characters".
+        bands: size of the features.
+        joining: how the training sounds are joined to strings and varied, anew in every epoch.
+
+    Attributes:
+        rate: samples per second of the training sounds. labels: of their transcripts.
+        mean: (bands,) of the features. deviation: of all of them together, so that bands keep their proportions.
+    """
+
+    sense = "audio"
+
+    def __init__(self, kind: str = "words", bands: int = 40, joining: Joining | None = None):
+        self.kind, self.bands = kind, bands
+        self.joining = joining or Joining()
+        self.rate: int = 8000
+        self.labels = Labels(["a"], kind)
+        self.mean, self.deviation = np.zeros(bands, np.float32), 1.0
+
+    @property
+    def log_mel(self) -> LogMel:
+        return LogMel(self.rate, self.bands, low=LOW, high=HIGH * self.rate)
+
+    def fit_prepare(self, data: Dataset) -> Dataset:
+        """Returns the recordings as they are: strings are made of them anew for each epoch."""
+        assert data.rate is not None
+        self.rate = data.rate
+        self.labels = Labels.of(transcripts(data), self.kind)
+        if self.kind == "characters" and self.joining.most > 1:  # joined words have spaces between them
+            self.labels = Labels.of([*transcripts(data), " "], self.kind)
+        self.mean, self.deviation = np.zeros(self.bands, np.float32), 1.0
+        strings = self.joining(data, SURVEY, np.random.default_rng(0))
+        features = np.concatenate(list(self.prepare(strings.x)))
+        self.mean, self.deviation = features.mean(axis=0), float(features.std())
+        return data
+
+    def prepare(self, samples: np.ndarray) -> np.ndarray:
+        """The features of each sound: (N,) objects, each (T, bands) float32."""
+        log_mel, features = self.log_mel, np.empty(len(samples), dtype=object)
+        for i, sound in enumerate(samples):
+            features[i] = self.standardized(log_mel(sound))
+        return features
+
+    def standardized(self, features: np.ndarray) -> np.ndarray:
+        return ((features - self.mean) / np.float32(self.deviation)).astype(np.float32, copy=False)
+
+    def __call__(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """(N, T, bands), zeros after the end of each sound."""
+        return pad_sequences(list(rows))[0]
+
+    def read(self, item: str) -> np.ndarray:
+        """A sound file at the rate of the training sounds. ValueError if it is silent."""
+        sound, _ = read_sound(item, self.rate)
+        if sound.min() == sound.max() and len(sound) > 1:
+            raise ValueError(f"there is no sound on {item}: it is silent")
+        return sound
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "labels": self.labels.state_dict(),
+            "rate": self.rate,
+            "bands": self.bands,
+            "mean": self.mean,
+            "deviation": self.deviation,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.labels = Labels.from_state(state["labels"])
+        self.kind, self.rate, self.bands = self.labels.kind, state["rate"], state["bands"]
+        self.mean, self.deviation = state["mean"], state["deviation"]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a batch of N sounds should become: labels (N, S), how many of each row count, and the steps of each sound."""
+
+    labels: np.ndarray
+    lengths: np.ndarray
+    steps: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class StringBatches:
+    """Batches of strings, made anew for each epoch, those of about equal length together.
+
+    The strings of an epoch hold about as many words as there are recordings.
+    """
+
+    def __init__(
+        self,
+        front_end: SpeechFrontEnd,
+        recordings: Dataset,
+        batch_size: int,
+        seed: int = 0,
+        joining: Joining | None = None,
+    ):
+        self.front_end, self.recordings, self.batch_size, self.seed = front_end, recordings, batch_size, seed
+        self.joining = joining or front_end.joining
+        self.strings = max(round(2 * len(recordings) / (self.joining.most + 1)), 1)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-self.strings // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, Targets]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        self.epoch += 1
+        strings = self.joining(self.recordings, self.strings, rng)
+        features = self.front_end.prepare(strings.x)
+        by_length = np.argsort([len(x) for x in features], kind="stable")
+        batches = np.array_split(by_length, len(self))
+        for i in rng.permutation(len(batches)):
+            yield self.front_end(features[batches[i]]), self.targets(strings.y[batches[i]], features[batches[i]])
+
+    def targets(self, texts: np.ndarray, features: np.ndarray) -> Targets:
+        labels, lengths = pad_sequences([self.front_end.labels.encode(text) for text in texts])
+        return Targets(labels, lengths, SpeechToText.steps(np.array([len(x) for x in features])))
