@@ -163,7 +163,7 @@ print("package:\n", layer_of_two(X.astype(np.float32)).numpy())
 digits = tm.datasets.load_digits()
 chosen = digits.y < 2
 X, y = digits.x[chosen].reshape(-1, 64), digits.y[chosen]
-tm.plots.images(digits.x[chosen][:14], labels=y[:14])
+tm.plots.images(digits.x[chosen][:14], labels=y[:14]);
 # %% [markdown]
 # Choose the weights by a simple thought: a pixel that is inked more often in a 1 than in a 0 speaks for a 1. So the weight of
 # a pixel is its mean over the ones, minus its mean over the zeros. The bias puts 0 half-way between the two groups.
@@ -186,7 +186,7 @@ right.hist(
 )
 right.axvline(0, color="black", linewidth=1)
 right.set(xlabel="f(x)", ylabel="how many digits", title="what the neuron says")
-right.legend()
+right.legend();
 # %%
 right_answers = (score > 0) == (y == 1)
 print(
@@ -237,7 +237,7 @@ print(
 # exercise 01.4
 
 # %%
-progress()
+progress();
 # %% [markdown]
 # ## What you now know
 #

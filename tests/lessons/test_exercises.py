@@ -11,8 +11,7 @@ EXERCISES = [e for lesson in LESSONS for e in lesson.exercises]
 each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.number)
 
 
-def test_lessons_are_numbered_in_a_row_and_have_three_exercises_or_more():
-    assert [lesson.number for lesson in LESSONS] == list(range(1, len(LESSONS) + 1))
+def test_every_lesson_has_three_exercises_or_more():
     for lesson in LESSONS:
         numbers = [e.number for e in lesson.exercises]
         assert numbers == [f"{lesson.number:02d}.{i + 1}" for i in range(max(3, len(numbers)))]

@@ -94,8 +94,6 @@ def _tidy(output: Any) -> Any:
         return _output("display_data", {"image/png": _small(data["image/png"])})
     if any("widget" in kind for kind in data):
         return None
-    if re.search(r"<[\w.]+ [^>]*at 0x|Axes|Figure", data.get("text/plain", "")) and "text/html" not in data:
-        return None  # what a plotting call returns
     if "text/html" in data:
         data = {"text/html": data["text/html"]}
     return _output("display_data", data)

@@ -8,13 +8,17 @@ from pathlib import Path
 from tinymm.files import write_atomically
 from tinymm.lessons.desk import desk_folder
 
+SHARE = "share/tinymm/lessons"  # where pyproject.toml puts them, below sys.prefix, or below `pip install --target`
+NAMES = "[0-9][0-9]_*.ipynb"
+
 
 def course_notebooks() -> dict[int, Path]:
     """The learner's notebook of each lesson: beside the package in a checkout, or where a wheel has put it.
 
     Raises FileNotFoundError if neither has them.
     """
-    found = list((Path(__file__).parents[2] / "lessons").glob("[0-9][0-9]_*.ipynb")) or _installed()
+    beside = Path(__file__).parents[2]
+    found = list((beside / "lessons").glob(NAMES)) or list((beside / SHARE).glob(NAMES)) or _installed()
     if not found:
         raise FileNotFoundError(
             "the notebooks of the course are not here: install tinymm with pip, or run it from a checkout with its "
@@ -24,12 +28,12 @@ def course_notebooks() -> dict[int, Path]:
 
 
 def _installed() -> list[Path]:
-    """The notebooks that came with the wheel, in share/tinymm/lessons, wherever that is."""
+    """The notebooks that came with the wheel, as its list of files knows them."""
     try:
         listed = files("tinymm") or []
     except PackageNotFoundError:
         return []
-    kept = [f for f in listed if f.name[:2].isdecimal() and f.suffix == ".ipynb" and f.parent.name == "lessons"]
+    kept = [f for f in listed if f.match(f"{SHARE}/{NAMES}")]
     return [path for f in kept if (path := Path(str(f.locate())).resolve()).is_file()]
 
 

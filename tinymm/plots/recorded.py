@@ -205,7 +205,7 @@ def _formula(node: Node) -> list[str]:
     """The formula alone, in one or two lines: the first line of the docstring up to where an explanation begins."""
     lines = (node.operation.__doc__ or "").strip().splitlines() or [""]
     formula = re.split(
-        r"[.;:] |\.$|, (?:computed|exact|which|with|the)\b| without |,? for (?:all|every|each)\b", lines[0]
+        r",? e\.g\. |[.;:] |\.$|, (?:computed|exact|which|with|the)\b| without |,? for (?:all|every|each)\b", lines[0]
     )[0]
     return wrap(formula, 48, max_lines=2, placeholder=" …")
 
