@@ -38,27 +38,27 @@ def chain(w, x, b, y):
     return slope * x, slope
 
 
-def _chain(w, x, b, y, outer=lambda h, y: 2 * (h - y), inner=lambda h: 1 - h**2, last=lambda x: x):
+def _chain(w, x, b, y, *, outer=lambda h, y: 2 * (h - y), inner=lambda h: 1 - h**2, last=lambda x: x):
     h = np.tanh(w * x + b)
     return outer(h, y) * inner(h) * last(x), outer(h, y) * inner(h)
 
 
 chain.mistake(
     "One factor is missing: the derivative of tanh, which is 1 - h².",
-    lambda *given: _chain(*given, inner=lambda h: 1),
+    lambda w, x, b, y: _chain(w, x, b, y, inner=lambda h: 1),
 )
 chain.mistake(
     "The last factor is missing: w acts through x, so dL/dw has a factor x.",
-    lambda *given: _chain(*given, last=lambda x: 1),
+    lambda w, x, b, y: _chain(w, x, b, y, last=lambda x: 1),
 )
-chain.mistake("The 2 of the square is missing.", lambda *given: _chain(*given, outer=lambda h, y: h - y))
+chain.mistake("The 2 of the square is missing.", lambda w, x, b, y: _chain(w, x, b, y, outer=lambda h, y: h - y))
 chain.mistake(
     "The sign: it is 2 (h - y), what came out minus what is right.",
-    lambda *given: _chain(*given, outer=lambda h, y: 2 * (y - h)),
+    lambda w, x, b, y: _chain(w, x, b, y, outer=lambda h, y: 2 * (y - h)),
 )
 chain.mistake(
     "The derivative of tanh(z) is 1 - tanh(z)²: the square is missing.",
-    lambda *given: _chain(*given, inner=lambda h: 1 - h),
+    lambda w, x, b, y: _chain(w, x, b, y, inner=lambda h: 1 - h),
 )
 
 
