@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 def test_a_run_leaves_all_its_files_and_nothing_else(run):
     assert sorted(p.name for p in run.iterdir()) == [
         *("checkpoint.npz", "confusion_matrix.png", "filters.png", "learning_curves.png"),
-        *("metrics.json", "mistakes.png", "report.html"),
+        *("metrics.json", "mistakes.png", "reliability.png", "report.html"),
     ]
     assert [p.name for p in run.parent.iterdir()] == ["digits"]
     for picture in run.glob("*.png"):

@@ -44,11 +44,16 @@ def heard(tmp_path_factory):
 
 def test_a_text_run_leaves_scores_and_a_report(desk):
     assert sorted(p.name for p in desk.iterdir()) == [
-        *("checkpoint.npz", "confusion_matrix.png", "learning_curves.png", "metrics.json", "report.html"),
+        *("checkpoint.npz", "confusion_matrix.png", "learning_curves.png", "metrics.json", "reliability.png"),
+        *("report.html", "words.png"),
     ]
     numbers = json.loads((desk / "metrics.json").read_text())
     assert numbers["cross_validation"]["of"] == 2 and numbers["cross_validation"]["accuracy"]["mean"] > 0.6
     assert {"delivery", "refund", "macro average"} <= set(numbers["cross_validation"])
+    calibration = numbers["calibration"]
+    assert 0 < calibration["expected_calibration_error_with_temperature"] < calibration["expected_calibration_error"]
+    assert sum(calibration["reliability"]["samples"]) == numbers["data"]["samples"]
+    assert numbers["cross_validation"]["calibration error"]["mean"] < 1
     page = (desk / "report.html").read_text()
     assert "What the model looks at" in page and "thanks: " in page
     assert "taken for" in page and "tinymm train --data desk --model logistic" in page
@@ -88,6 +93,7 @@ def test_whole_speakers_are_left_out(heard, capsys):
     assert numbers["cross_validation"]["folds"] == 3
     assert numbers["cross_validation"]["accuracy"]["mean"] > 0.9
     assert numbers["held_out"]["what"] == "what was held out (anna)"
+    assert (heard / "spectrogram.png").is_file()
     page = (heard / "report.html").read_text()
     assert "3 folds of whole groups" in page and "--split groups" in page and "--folds" not in page
 

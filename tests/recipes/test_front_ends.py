@@ -194,3 +194,16 @@ def test_an_explanation_names_the_words_that_decide():
     bad, good = front_end.explanation(model, data.class_names).splitlines()
     assert bad.startswith("bad: awful, ") and good.startswith("good: good, ") and "#" not in bad + good
     assert SoundFrontEnd().explanation(None, ()) == ""
+
+
+def test_feature_maps_are_what_the_first_convolution_answers():
+    from tinymm.recipes import Recipe, train_model
+    from tinymm.recipes.images import first_feature_maps
+
+    data = images()
+    trained = train_model(Recipe(model="cnn", epochs=1), data)
+    x = trained.front_end(trained.front_end.prepare(data.x[:2]))
+    np.testing.assert_array_equal(first_feature_maps(trained.model, x), np.asarray(trained.model.layers[0](x))[0])
+    assert list(trained.front_end.drawings(trained, data)) == ["What the first convolution answers to one image"]
+    plain = train_model(Recipe(model="logistic", epochs=1), data)
+    assert plain.front_end.drawings(plain, data) == {}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tinymm.data.datasets import Dataset
+
+if TYPE_CHECKING:
+    from tinymm.recipes.task import Drawing
+    from tinymm.recipes.training import Trained
 
 
 class FrontEnd(ABC):
@@ -42,6 +46,10 @@ class FrontEnd(ABC):
     def pictures(self, samples: np.ndarray) -> np.ndarray | None:
         """Samples as pictures (N, C, H, W) in [0, 1], for a sense that can be shown so."""
         return None
+
+    def drawings(self, trained: Trained, tested: Dataset) -> dict[str, Drawing]:
+        """Pictures, by caption, of what a classifier looks at; `tested` are samples that it had not seen."""
+        return {}
 
     def explanation(self, model: Any, class_names: Sequence[str]) -> str:
         """In words, what the model looks at; nothing by default."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,14 @@ from tinymm.data.datasets import Dataset
 from tinymm.data.image import bright_ink, digits_to_28, frame_ink, read_image, resize
 from tinymm.data.image.augmentation import Augmentation
 from tinymm.data.standardizing import Standardizer
+from tinymm.nn import Conv2d, ConvReLUPool, Module
+from tinymm.nn.module import watch
 from tinymm.recipes.front_end import FrontEnd
+from tinymm.recording import no_grad
+
+if TYPE_CHECKING:
+    from tinymm.recipes.task import Drawing
+    from tinymm.recipes.training import Trained
 
 Shape = tuple[int, int, int]
 
@@ -78,12 +85,34 @@ class ImageFrontEnd(FrontEnd):
     def pictures(self, samples: np.ndarray) -> np.ndarray | None:
         return samples if samples.shape[1] in (1, 3) else None  # grey or coloured
 
+    def drawings(self, trained: Trained, tested: Dataset) -> dict[str, Drawing]:
+        from tinymm import plots
+
+        maps = first_feature_maps(trained.model, self(self.prepare(tested.x[:1])))
+        if maps is None:
+            return {}
+        return {"What the first convolution answers to one image": ("feature_maps", lambda: plots.feature_maps(maps))}
+
     def state_dict(self) -> dict[str, Any]:
         return {"image_shape": list(self.image_shape), "standardizer": self.standardizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.image_shape = tuple(state["image_shape"])  # type: ignore[assignment]
         self.standardizer.load_state_dict(state["standardizer"])
+
+
+@no_grad()
+def first_feature_maps(model: Module, x: Any) -> np.ndarray | None:
+    """What the channels of the first convolution answer to the first of the inputs x: (C, H, W), or None without one."""
+    found: list[np.ndarray] = []
+
+    def look(module: Module, inputs: tuple, output: Any) -> None:
+        if isinstance(module, Conv2d | ConvReLUPool) and not found:
+            found.append(np.asarray(output)[0])
+
+    with watch(look):
+        model(x)
+    return found[0] if found else None
 
 
 def _times(shape: Shape) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinymm.data.audio import LogMel, SpecAugment, read_sound, trim_silence
 from tinymm.data.audio.spectrogram import hz_to_mel, mel_to_hz
 from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.dataset import as_samples
 from tinymm.recipes.front_end import FrontEnd
 
+if TYPE_CHECKING:
+    from tinymm.recipes.task import Drawing
+    from tinymm.recipes.training import Trained
+
 RANGE = 12.0  # ln of the energy between the loudest and the softest that counts: 52 dB
+BEGINNINGS = 24  # of a sound, from which a report shows the prediction
 LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
 
 
@@ -127,11 +134,30 @@ class SoundFrontEnd(FrontEnd):
         low, high = x.min(axis=(1, 2, 3), keepdims=True), x.max(axis=(1, 2, 3), keepdims=True)
         return (x - low) / np.maximum(high - low, 1e-6)
 
+    def drawings(self, trained: Trained, tested: Dataset) -> dict[str, Drawing]:
+        return {
+            "A sound, and the prediction while it goes on": (
+                "spectrogram",
+                lambda: draw_prediction(tested.x[0], self._log_mel(), trained.probabilities, trained.class_names),
+            )
+        }
+
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps, "bands": self.bands, "rate": self.rate}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.steps, self.bands, self.rate = state["steps"], state["bands"], state["rate"]
+
+
+def draw_prediction(
+    sound: np.ndarray, log_mel: LogMel, classify: Callable[[np.ndarray], np.ndarray], class_names: Sequence[str]
+) -> np.ndarray:
+    """The Axes of a spectrogram with what `classify` makes of ever longer beginnings of the sound, (N,) objects."""
+    from tinymm import plots
+
+    ends = np.unique(np.linspace(0, len(sound), BEGINNINGS + 1).astype(int))[1:]
+    beginnings = as_samples([sound[:end] for end in ends])
+    return plots.spectrogram(sound, log_mel, classify(beginnings), ends / log_mel.rate, class_names)
 
 
 def sample_along(x: np.ndarray, where: np.ndarray, axis: int) -> np.ndarray:

@@ -31,12 +31,14 @@ class Judged:
         tested: the samples, fold after fold. predictions: (N,) of them, by models that had not seen them.
         summary: the measures by name, one number per fold (folds,); the first is the one to see first.
         table: row → column → (folds,).
+        probabilities: of a classifier, (N, classes).
     """
 
     tested: Dataset
     predictions: np.ndarray
     summary: dict[str, np.ndarray]
     table: dict[str, dict[str, np.ndarray]]
+    probabilities: np.ndarray | None = None
 
     @property
     def folds(self) -> int:
@@ -85,11 +87,11 @@ class Task(ABC):
 
     @abstractmethod
     def predict(self, trained: Trained, samples: np.ndarray) -> np.ndarray:
-        """What the model takes the samples for, (N,)."""
+        """What the model makes of the samples, (N, …), as `judge` takes it."""
 
     @abstractmethod
     def judge(self, folds: Sequence[tuple[Dataset, np.ndarray]]) -> Judged:
-        """How right the predictions are: of each fold the samples tested, and what they were taken for."""
+        """How right the predictions are: of each fold the samples tested, and what `predict` made of them."""
 
     @abstractmethod
     def answers(self, trained: Trained, samples: np.ndarray, top: int) -> list[Answer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,12 @@ from tinymm.models import BagOfTerms
 from tinymm.recipes.front_end import FrontEnd
 from tinymm.sparse import CSRMatrix
 
+if TYPE_CHECKING:
+    from tinymm.recipes.task import Drawing
+    from tinymm.recipes.training import Trained
+
 LONGEST_TEXT = 1 << 20  # characters
+MOST_PANELS = 15  # classes, beyond which the words of each are listed, but not drawn
 HEAVIEST = 12  # terms that a report shows for each class
 
 
@@ -59,17 +64,31 @@ class TermsFrontEnd(_TextFrontEnd):
         x = _side_by_side([vectorizer.transform(list(samples)) for vectorizer in self.vectorizers])
         return self.ratio.transform(x) if self.ratio else x
 
-    def explanation(self, model: BagOfTerms, class_names: Sequence[str]) -> str:
-        """For each class the words with the largest weights, those of TF-IDF and log-count ratio included."""
+    def weights(self, model: BagOfTerms) -> tuple[np.ndarray, list[str]]:
+        """The weight of each word for each class, (classes, words), those of TF-IDF and log-count ratio included."""
         weight = model.weight.data * np.concatenate([np.asarray(v.tfidf.idf) for v in self.vectorizers])
         if self.ratio:
             weight *= self.ratio.ratio
         words = [i for i, term in enumerate(self.terms) if term[0] not in "#?"]
+        return weight[:, words], [self.terms[i] for i in words]
+
+    def explanation(self, model: BagOfTerms, class_names: Sequence[str]) -> str:
+        """For each class the words with the largest weights."""
+        weight, words = self.weights(model)
         lines = []
-        for name, row in zip(class_names, weight[:, words], strict=True):
-            heaviest = [self.terms[words[i]] for i in np.argsort(-row, kind="stable")[:HEAVIEST]]
+        for name, row in zip(class_names, weight, strict=True):
+            heaviest = [words[i] for i in np.argsort(-row, kind="stable")[:HEAVIEST]]
             lines.append(f"{name}: {', '.join(heaviest)}")
         return "\n".join(lines)
+
+    def drawings(self, trained: Trained, tested: Dataset) -> dict[str, Drawing]:
+        from tinymm import plots
+
+        names = trained.class_names
+        if len(names) > MOST_PANELS:
+            return {}
+        weight, words = self.weights(trained.model)  # type: ignore[arg-type]
+        return {"Words by weight": ("words", lambda: plots.heaviest_terms(weight, words, names))}
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -33,7 +33,7 @@ class Trained:
         return MODELS[self.front_end.sense][str(self.recipe.model)].task
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
-        """What the model takes samples for, as they are in a `Dataset`: (N,) class numbers, or transcripts."""
+        """What the model makes of samples as they are in a `Dataset`: probabilities (N, classes), or transcripts (N,)."""
         return self.task.predict(self, samples)
 
     def probabilities(self, samples: np.ndarray) -> np.ndarray:
