@@ -132,7 +132,7 @@ def test_characters_spell_transcripts():
     data = tones(24)
     said = np.array([{"low": "a b", "mid": "ba", "high": "c"}[data.class_names[y]] for y in data.y], dtype=object)
     data = replace(data, y=said)
-    trained = train_model(Recipe(model="ctc-characters", epochs=100, batch_size=4, lr=0.005), data, seed=0)
+    trained = train_model(Recipe(model="ctc-characters", epochs=60, batch_size=4, lr=0.005), data, seed=0)
     assert trained.front_end.labels.names == (" ", "a", "b", "c")
     assert np.mean(trained.predict(data.x) == said) > 0.8
     tested = trained.task.test_set(data)

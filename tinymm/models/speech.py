@@ -87,7 +87,7 @@ class SpeechToText(Module):
         features                                          (N, T, bands)
         zeros before and after                            (N, BEFORE + T + AFTER, bands)
         twice: convolution 3×3, ReLU, max pooling 2×2,
-        batch normalisation                               (N, channels, S, bands/4), S = ⌈T/4⌉
+        batch normalisation                               (N, channels, S, bands/4), S = ⌈T/4⌉ + EXTRA
         as a sequence, dropout                            (N, S, channels·bands/4)
         GRU, dropout, dense, log-softmax                  (N, S, classes)
 
@@ -101,7 +101,8 @@ class SpeechToText(Module):
 
     STRIDE = 4  # steps of the features for one of the result
     FIELD = 10  # steps of the features that one of the result is made of
-    BEFORE, AFTER = 3, 6  # zeros around the features
+    EXTRA = 5  # steps after the end of the sound, in which the last label can still be written
+    BEFORE, AFTER = 3, 6 + STRIDE * EXTRA  # zeros around the features
     LOOK_AHEAD = FIELD - 1 - BEFORE
 
     def __init__(
@@ -124,8 +125,8 @@ class SpeechToText(Module):
 
     @classmethod
     def steps(cls, lengths: Any) -> Any:
-        """Steps of the result for so many steps of the features: ⌈T / 4⌉."""
-        return -(-lengths // cls.STRIDE)
+        """Steps of the result for so many steps of the features: ⌈T / 4⌉ + EXTRA."""
+        return -(-lengths // cls.STRIDE) + cls.EXTRA
 
     def forward(self, x: Any) -> Tensor:
         lengths = self.steps(_lengths(x)) if self.gru.bidirectional else None

@@ -33,7 +33,7 @@ def test_the_words_are_in_the_sound_in_their_order():
         assert heard(sound) == text and sound.dtype == np.float32
         assert not set(text.split()) & set({"anna": "d", "ben": "a"}[speaker])
         gaps = len(sound) - 100 * len(text.split())
-        assert 10 * (len(text.split()) + 1) <= gaps <= 50 * (len(text.split()) + 1)
+        assert 10 * (len(text.split()) - 1) <= gaps <= 50 * (len(text.split()) + 1)
 
 
 def test_every_number_of_words_comes():
@@ -56,9 +56,10 @@ def test_variations():
     quiet = replace(one, gain=6.0)(data.subset([0]), 50, np.random.default_rng(0))
     levels = [float(np.abs(x).max()) for x in quiet.x]
     assert 0.05 <= min(levels) < 0.07 and 0.15 < max(levels) <= 0.2
-    noise = replace(one, most=2, gap=(0.5, 0.5), noisy=1, snr=(20, 20))(data.subset([0]), 20, np.random.default_rng(0))
+    noise = replace(one, most=2, gap=(0.5, 3), noisy=1, snr=(20, 20))(data.subset([0]), 20, np.random.default_rng(0))
     for sound in noise.x:
-        assert np.std(sound[:450]) == pytest.approx(0.01, rel=0.2)  # 20 dB below speech at 0.1
+        quiet = sound[np.abs(sound) < 0.05]
+        assert np.std(quiet) == pytest.approx(0.01, rel=0.2)  # 20 dB below speech at 0.1
     silent = replace(PLAIN, noisy=0)(data, 5, np.random.default_rng(0))
     assert all(sound[0] == 0 == sound[-1] for sound in silent.x)
 

@@ -19,7 +19,7 @@ class Joining:
 
     Args:
         most: words in a string, from 1 to so many. Each number is equally frequent.
-        gap: seconds between two words, and before and after all of them, (shortest, longest).
+        gap: seconds between two words, (shortest, longest); before and after all of them, at most the longest.
         speed: the factor by which a string is played faster lies between 1 − speed and 1 + speed.
         gain: decibels, softer or louder, of the whole string. uneven: the same of each word.
         noisy: the share of strings that lie in white noise; in the others the gaps are silent.
@@ -31,7 +31,7 @@ class Joining:
     >>> tones = Dataset([np.ones(800, np.float32)], np.array([0]), ("beep",), "Tones", "own", "CC0", rate=8000)
     >>> strings = Joining(most=3)(tones, 5, np.random.default_rng(0))
     >>> strings.y.tolist()
-    ['beep beep beep', 'beep beep', 'beep beep', 'beep', 'beep']
+    ['beep beep', 'beep', 'beep beep', 'beep', 'beep']
     """
 
     most: int = 7
@@ -84,7 +84,9 @@ class Joining:
 
     def _joined(self, sounds: list[np.ndarray], rate: int, rng: np.random.Generator) -> np.ndarray:
         """One string (samples,) float32 of these words."""
-        gaps = np.round(rng.uniform(*self.gap, len(sounds) + 1) * rate).astype(int)
+        shortest = np.full(len(sounds) + 1, self.gap[0])
+        shortest[[0, -1]] = 0
+        gaps = np.round(rng.uniform(shortest, self.gap[1]) * rate).astype(int)
         speed, gain, noisy, snr = rng.uniform(size=4)
         parts = [np.zeros(gaps[0], np.float32)]
         for sound, gap, db in zip(sounds, gaps[1:], rng.uniform(-self.uneven, self.uneven, len(sounds)), strict=True):
