@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -213,47 +212,11 @@ for limit in (0, 100, 1000, 5000, 40_000, 40_300):
 # --- files that mean harm -----------------------------------------------------------------------------------
 
 
-def header(descr, shape):
-    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
-
-
-@pytest.mark.parametrize(
-    ("descr", "shape"),
-    [
-        *(("<f4", "(1000000000,)"), ("<f8", "(4611686018427387904, 16)"), ("<f4", "(-1,)"), ("<f4", "(1.5,)")),
-        *(("|O", "(1,)"), ("<U1000000000", "(1,)"), ("<f4", "(0, -9)"), ("<M8[s]", "(1,)"), ("[('a', '<f4')]", "(1,)")),
-    ],
-)
-def test_a_header_that_claims_much_is_refused_before_memory_is_taken(tmp_path, descr, shape):
-    path = tmp_path / "claims.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("array0.npy", header(descr, shape) + bytes(8))
-    tracemalloc.start()
-    try:
-        with pytest.raises(CheckpointError, match="damaged"):
-            tm.load(path)
-        assert tracemalloc.get_traced_memory()[1] < 1e6
-    finally:
-        tracemalloc.stop()
-
-
-def test_bombs_are_refused(tmp_path):
-    """Ten megabytes in ten thousand bytes, and a thousand members that share the same bytes."""
-    path = tmp_path / "bomb.npz"
-    np.savez_compressed(path, array0=np.zeros(10_000_000, np.uint8))
+def test_compressed_members_are_refused(tmp_path):
+    """Checkpoints are never written so, and little of a file can be very much of memory."""
+    np.savez_compressed(tmp_path / "bomb.npz", array0=np.zeros(10_000_000, np.uint8))
     with pytest.raises(CheckpointError, match="compressed"):
-        tm.load(path)
-    member = header("|u1", "(100000,)") + bytes(100_000)
-    with zipfile.ZipFile(path, "w") as archive:
-        for i in range(2):
-            archive.writestr(f"array{i}.npy", member)
-        archive.filelist[1].header_offset = 0
-        archive.filelist[1].filename = archive.filelist[1].orig_filename = "array0.npy"
-        archive.filelist += [archive.filelist[0]] * 998
-    assert path.stat().st_size < 300_000
-    with pytest.raises(CheckpointError, match="claim more"):
-        tm.load(path)
+        tm.load(tmp_path / "bomb.npz")
 
 
 def test_what_is_nested_too_deeply_is_refused(tmp_path):

@@ -2,8 +2,7 @@
 
 The file is a NumPy `.npz` archive: every array is a member of its own, and the member `structure` is JSON text that
 says how they fit together, which version of the format this is, and the SHA-256 of all of it. Loading a file never
-runs code from it, and never takes more memory than the file is long: what a header claims is compared with what is
-there before anything is made room for, and compressed members, which could be bombs, are refused.
+runs code from it, and never takes much more memory than the file is long (see `tinymm.npz`).
 """
 
 from __future__ import annotations
@@ -12,18 +11,17 @@ import hashlib
 import json
 import os
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from tinymm.files import write_atomically
+from tinymm.npz import KINDS, read_npz
 from tinymm.tensor import Tensor
 
 FORMAT = 2
 STRUCTURE = "structure"
-KINDS = "fiubU"  # of arrays: floats, integers, booleans, text
 
 
 class CheckpointError(ValueError):
@@ -79,14 +77,12 @@ def _load(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")
     damaged = f"load: {path} is no tinymm checkpoint, or it is damaged"
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                arrays = _read_members(archive, path.stat().st_size)
-            structure = json.loads(arrays.pop(STRUCTURE).tobytes())
-            version, content, sha256 = structure["format"], structure["content"], structure.get("sha256")
-        except Exception as error:  # the parsers of a damaged archive raise whatever they stumble over
-            raise CheckpointError(f"{damaged} ({error})") from None
+    try:
+        arrays = read_npz(path, compressed=False)
+        structure = json.loads(arrays.pop(STRUCTURE).tobytes())
+        version, content, sha256 = structure["format"], structure["content"], structure.get("sha256")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{damaged} ({error})") from None
     if version != FORMAT:
         raise CheckpointError(
             f"load: {path} has format {version!r:.20}, but this version of tinymm reads format {FORMAT}: another version "
@@ -100,29 +96,6 @@ def _load(path: Path) -> Any:
         return _decode(content, arrays)
     except Exception as error:
         raise CheckpointError(f"{damaged} ({type(error).__name__}: {error})") from None
-
-
-def _read_members(archive: zipfile.ZipFile, size: int) -> dict[str, np.ndarray]:
-    """All arrays of the archive by name, once it is certain that they have room in a file of this size."""
-    members = archive.infolist()
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise ValueError("its members are compressed, which tinymm never does")
-    if sum(member.file_size for member in members) > size:
-        raise ValueError(f"its members claim more than its {size:,} bytes")
-    arrays = {}
-    for member in members:
-        with archive.open(member) as stream:
-            begin = np.lib.format.read_magic(stream)
-            read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            shape, _, dtype = read_header[begin](stream)
-            claimed = dtype.itemsize
-            for length in shape:
-                claimed *= length
-            if dtype.kind not in KINDS or min(shape, default=0) < 0 or claimed != member.file_size - stream.tell():
-                raise ValueError(f"{member.filename} claims {dtype} {shape}, which is not what it holds")
-        with archive.open(member) as stream:
-            arrays[member.filename.removesuffix(".npy")] = np.lib.format.read_array(stream, allow_pickle=False)
-    return arrays
 
 
 def _digest(content: Any, arrays: dict[str, np.ndarray]) -> str:

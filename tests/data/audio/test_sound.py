@@ -1,4 +1,6 @@
+import contextlib
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -181,3 +183,28 @@ def test_sounds_are_float32_or_float64(dtype):
         TypeError, match=f"resample: sounds are {dtype}, expected float32 or float64.* try sounds.astype"
     ):
         resample(np.zeros(4, dtype), 8000, 4000)
+
+
+def test_a_rate_that_would_fill_the_memory_is_refused(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "slow.wav", np.ones(30_000, np.float32) / 2, 1)
+    assert len(read_sound(tmp_path / "slow.wav")[0]) == 30_000
+    with pytest.raises(ValueError, match=r"claims 1 samples a second, and would have more than 100,000,000 at 8,000"):
+        read_sound(tmp_path / "slow.wav", 8000)
+
+
+def test_a_length_that_is_only_claimed_takes_no_memory(tmp_path):
+    """A FLAC file says in its header how many samples follow."""
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "claims.flac"
+    soundfile.write(path, np.sin(np.arange(2000) / 9), 8000)
+    content = bytearray(path.read_bytes())
+    content[22:26] = (90_000_000).to_bytes(4, "big")  # after "fLaC", a block's header and 14 bytes of STREAMINFO
+    path.write_bytes(bytes(content))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(ValueError):
+            assert len(read_sound(path)[0]) == 2000
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()

@@ -12,6 +12,7 @@ import numpy as np
 
 MAX_SAMPLES = 100_000_000  # of all channels; a longer sound is refused before it is read into memory
 MAX_RATE = 1_000_000
+BLOCK = 1 << 16  # samples that are read at once
 INSTALL = 'pip install "tinymm[audio]"'
 
 
@@ -30,7 +31,7 @@ def read_sound(path: str | os.PathLike, rate: int | None = None) -> tuple[np.nda
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: there is no file to read.
-        ValueError: the file is no sound, is damaged or empty, or has more than 100 million samples.
+        ValueError: the file is no sound, is damaged or empty, or has more than 100 million samples, before or after.
         ImportError: the package soundfile is missing.
     """
     if rate is not None:
@@ -62,17 +63,27 @@ def read_sound(path: str | os.PathLike, rate: int | None = None) -> tuple[np.nda
     sound = channels.mean(axis=1, dtype=np.float32)
     if not np.isfinite(sound).all():
         raise ValueError(f"read_sound: {path} holds NaN or infinite samples: save or copy it again")
-    return (sound, file.samplerate) if rate is None else (resample(sound, file.samplerate, rate), rate)
+    if rate is None:
+        return sound, file.samplerate
+    if len(sound) * rate > MAX_SAMPLES * file.samplerate:
+        raise ValueError(
+            f"read_sound: {path} claims {file.samplerate:,} samples a second, and would have more than {MAX_SAMPLES:,} "
+            f"at {rate:,}: its header is damaged, or it must be cut into pieces first"
+        )
+    return resample(sound, file.samplerate, rate), rate
 
 
 def _read_frames(path: Path, file) -> np.ndarray:
-    """The samples of an open file, (samples, channels) float32."""
+    """The samples of an open file, (samples, channels) float32; memory grows with what is there, not with what is claimed."""
     if file.frames * file.channels > MAX_SAMPLES:
         raise ValueError(f"read_sound: {path} has more than {MAX_SAMPLES:,} samples: cut it into pieces first")
+    blocks = []
     try:
-        return file.read(dtype="float32", always_2d=True)
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+            blocks.append(block)
     except Exception as error:
         raise ValueError(f"read_sound: {path} is damaged ({error}): save or copy it again") from error
+    return np.concatenate(blocks) if blocks else np.empty((0, file.channels), np.float32)
 
 
 def resample(sounds: np.ndarray, rate: int, new_rate: int) -> np.ndarray:

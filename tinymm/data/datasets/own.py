@@ -7,6 +7,7 @@ import numpy as np
 
 from tinymm.data.datasets.catalogue import NAMED, suggestion
 from tinymm.data.datasets.dataset import Dataset
+from tinymm.npz import read_npz
 
 NO_IMAGES = {"thumbs.db", "desktop.ini"}  # what file managers leave in folders; and whatever begins with a dot
 
@@ -49,15 +50,17 @@ def _from_npz(path: Path) -> Dataset:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     write = "write it with np.savez(path, x=images, y=labels)"
+    with path.open("rb") as file:
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
+            raise ValueError(f"data: {path} holds a single array, but images and labels are needed: {write}")
     try:
-        stored = np.load(path, allow_pickle=False)
-        arrays = {} if isinstance(stored, np.ndarray) else {key: stored[key] for key in stored.files}
-    except Exception as error:  # the parsers of a damaged archive raise whatever they stumble over
-        if "Object arrays" in str(error):
+        arrays = read_npz(path)
+    except ValueError as error:
+        if "Python objects" in str(error):
             raise ValueError(f"data: {path} holds Python objects: make x and y arrays of numbers, all alike") from None
-        raise ValueError(f"data: {path} is damaged or no .npz file with the arrays x and y: {write}") from None
-    if isinstance(stored, np.ndarray):
-        raise ValueError(f"data: {path} holds a single array, but images and labels are needed: {write}")
+        raise ValueError(
+            f"data: {path} is damaged or no .npz file with the arrays x and y ({error}): {write}"
+        ) from None
     if missing := [key for key in ("x", "y") if key not in arrays]:
         held = ", ".join(arrays) or "nothing"
         raise ValueError(
