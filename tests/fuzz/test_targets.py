@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from . import TARGETS, repaired
+from .targets import TARGETS, repaired
 
 MOST_MEMORY = 100e6  # bytes; every whole file here is below 1e6
 
