@@ -9,7 +9,8 @@ between two different labels. With y(t, k) the log-probability of label k at ste
     log p = α(T−1, L−1) ⊕ α(T−1, L−2)
     ∂ log p / ∂ y(t, k) = Σ exp(α(t, s) + β(t, s) − log p) over the states s of label k
 
-The last is the share of the alignments that read k at step t. All sums are logarithms in float64. A state that
+The last is the share of the alignments that read k at step t; the shares of a step are divided by their sum, which is p but
+for rounding, so that they are right where log p has no digits to spare. All sums are logarithms in float64. A state that
 cannot be reached stays at −∞, so that a NaN counts only where an alignment reads it.
 
 Source: Graves, Fernández, Gomez & Schmidhuber, "Connectionist temporal classification" (2006), section 4.
@@ -101,9 +102,16 @@ def _shares(y, states, alpha, log_p, shares):
     beta, after = np.full(size, NEVER), np.empty(size)
     beta[-2:] = 0
     for t in range(len(y) - 1, -1, -1):
+        most, total = log_p if math.isnan(log_p) else NEVER, 0.0
         for s in range(size):
-            if alpha[t, s] != NEVER and beta[s] != NEVER:
-                shares[t, states[s]] += math.exp(alpha[t, s] + beta[s] - log_p)
+            after[s] = alpha[t, s] + beta[s] if alpha[t, s] != NEVER and beta[s] != NEVER else NEVER
+            most = max(most, after[s])
+        for s in range(size):
+            after[s] = math.exp(after[s] - most) if after[s] != NEVER else 0.0
+            total += after[s]
+        for s in range(size):
+            if after[s] != 0:
+                shares[t, states[s]] += after[s] / total
         for s in range(size):
             after[s] = beta[s] if beta[s] == NEVER else beta[s] + y[t, states[s]]
         for s in range(size):
