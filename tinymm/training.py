@@ -16,6 +16,9 @@ from tinymm.recording import no_grad
 from tinymm.sparse import CSRMatrix
 from tinymm.tensor import Tensor
 
+# What is tested on after an epoch: x and y, or a function that measures.
+Validation = tuple[Any, np.ndarray] | Callable[[Module], dict[str, float]] | None
+
 
 class NonFiniteLossError(ArithmeticError):
     """The loss became NaN or infinite, so training stopped."""
@@ -50,7 +53,7 @@ def fit(
     batches: Batches,
     optimizer: Optimizer,
     epochs: int,
-    validation: tuple[Any, np.ndarray] | Callable[[Module], dict[str, float]] | None = None,
+    validation: Validation = None,
     loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
     schedule: Schedule | None = None,
     max_grad_norm: float | None = None,
@@ -74,7 +77,7 @@ def fit(
         problem = f"epochs is {epochs}" if epochs < 0 else "the optimiser holds none of the model's parameters"
         raise ValueError(f"fit: {problem}, so there is nothing to train")
     history = History()
-    bar = _bar(progress, epochs * len(batches))
+    bar = progress_bar(progress, epochs * len(batches))
     try:
         with interrupts.noted() as came:
             for epoch in range(1, epochs + 1):
@@ -82,24 +85,19 @@ def fit(
                 sums = np.zeros(3)  # loss, right predictions (NaN without classes), samples
                 for step, (x, y) in enumerate(batches, 1):
                     try:
-                        sums += _step(model, x, y, optimizer, loss, max_grad_norm)
+                        sums += train_step(model, x, y, optimizer, loss, max_grad_norm)
                     except NonFiniteLossError as error:
                         raise NonFiniteLossError(
                             f"fit: epoch {epoch}, step {step} of {len(batches)}: {error}"
                         ) from None
                     bar.update()
                     if bar.n % 10 == 0 or len(batches) < 10:
-                        bar.set_postfix_str(f"{epoch}/{epochs}: {_short(_means('train', sums))}", refresh=False)
+                        bar.set_postfix_str(f"{epoch}/{epochs}: {short(_means('train', sums))}", refresh=False)
                     if came:
                         raise KeyboardInterrupt
-                measured = _means("train", sums)
-                if callable(validation):
-                    measured |= {f"validation_{name}": n for name, n in validation(model.eval()).items()}
-                elif validation is not None:
-                    value, accuracy = evaluate(model, *validation, loss)
-                    measured |= _means("validation", np.array([value, np.nan if accuracy is None else accuracy, 1]))
+                measured = after_epoch(model, sums, validation, loss)
                 history.note(**measured)
-                bar.set_postfix_str(f"{epoch}/{epochs}: {_short(measured)}", refresh=epoch == epochs)
+                bar.set_postfix_str(f"{epoch}/{epochs}: {short(measured)}", refresh=epoch == epochs)
                 if schedule is not None:
                     schedule.step()
     except KeyboardInterrupt:
@@ -110,7 +108,7 @@ def fit(
     return history
 
 
-def _step(
+def train_step(
     model: Module, x: Any, y: np.ndarray, optimizer: Optimizer, loss: Callable, max_grad_norm: float | None
 ) -> tuple[float, float, int]:
     """One update; returns the batch's summed loss, how many predictions were right, and its size."""
@@ -128,12 +126,23 @@ def _step(
     return number * len(y), np.nan if right is None else right, len(y)
 
 
+def after_epoch(model: Module, sums: np.ndarray, validation: Validation, loss: Callable) -> dict[str, float]:
+    """What is noted after an epoch: of the training the means, given sums over its samples, and a test on `validation`."""
+    measured = _means("train", sums)
+    if callable(validation):
+        measured |= {f"validation_{name}": n for name, n in validation(model.eval()).items()}
+    elif validation is not None:
+        value, accuracy = evaluate(model, *validation, loss)
+        measured |= _means("validation", np.array([value, np.nan if accuracy is None else accuracy, 1]))
+    return measured
+
+
 def _means(part: str, sums: np.ndarray) -> dict[str, float]:
     means = {f"{part}_loss": sums[0] / sums[2], f"{part}_accuracy": sums[1] / sums[2]}
     return {name: float(mean) for name, mean in means.items() if name.endswith("loss") or not np.isnan(mean)}
 
 
-def _short(means: dict[str, float]) -> str:
+def short(means: dict[str, float]) -> str:
     """For the progress bar, where room is scarce: loss 0.12 acc 96.1% val loss 0.15 val acc 95.2%"""
     shown = []
     for name, mean in means.items():
@@ -151,7 +160,8 @@ def _count_right(outputs: np.ndarray, y: np.ndarray) -> float | None:
     return float(((outputs > 0) == y).sum() if outputs.ndim == 1 else (outputs.argmax(axis=1) == y).sum())
 
 
-def _bar(title: str | None, steps: int) -> Any:
+def progress_bar(title: str | None, steps: int) -> Any:
+    """A tqdm bar of so many steps; without a title, one that shows nothing."""
     from tqdm.auto import tqdm
 
     often = 0.1 if sys.stderr.isatty() else 2.0  # seconds: a log file wants fewer lines than a terminal

@@ -74,6 +74,9 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
         optim.Adam,
     ):
         yield "optimisers", _step(make, wanting(3))
+    theta, owners = random.standard_normal(3).astype(dtype), np.zeros(1, np.int64)
+    yield "asynchronous descent", lambda: kernels.lock_free.descend(theta, theta.copy(), dtype.type(0.1))
+    yield "claims", lambda: kernels.lock_free.claim(owners, 0, 1, 1)
 
 
 def _step(make: Callable[[list[Tensor]], optim.Optimizer], parameter: Tensor) -> Callable[[], None]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tinymm.data.prefetching import ahead
 from tinymm.sparse import as_rows
 
 
@@ -42,6 +43,8 @@ class DataLoader:
     [4] [40]
     """
 
+    prefetch = 0  # batches that a background thread makes in advance
+
     def __init__(
         self,
         *arrays: np.ndarray,
@@ -73,6 +76,7 @@ class DataLoader:
         self.epoch = 0  # the epoch under way, or to come
         self.batch = 0  # batches of it that were handed out
         self._resumed = False
+        self._order: tuple[int, np.ndarray] = -1, np.arange(0)  # of the epoch that was last asked for
 
     @property
     def n_samples(self) -> int:
@@ -94,20 +98,28 @@ class DataLoader:
         if self.batch and not self._resumed:  # the last loop was left early: begin the next epoch
             self.epoch, self.batch = self.epoch + 1, 0
         self._resumed = False
-        epoch, order = self.epoch, self._order(self.epoch)
-        for batch in range(self.batch, len(self)):
-            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            parts = [array[chosen] for array in self.arrays]
-            if self.augment is not None:
-                parts[0] = self.augment(parts[0], self._generator(epoch, batch))
+        epoch = self.epoch
+        made = (self.at(epoch, batch) for batch in range(self.batch, len(self)))
+        for batch, parts in enumerate(ahead(made, self.prefetch), self.batch):
             self.epoch, self.batch = epoch, batch + 1
-            yield tuple(parts)
+            yield parts
         self.epoch, self.batch = epoch + 1, 0
 
-    def _order(self, epoch: int) -> np.ndarray:
-        if not self.shuffle:
-            return np.arange(self.n_samples)
-        return self._generator(epoch).permutation(self.n_samples)
+    def at(self, epoch: int, batch: int) -> tuple[np.ndarray, ...]:
+        """One batch of an epoch, both counted from 0: the same in whatever order, or process, they are asked for."""
+        chosen = self.rows(epoch, batch)
+        parts = [array[chosen] for array in self.arrays]
+        if self.augment is not None:
+            parts[0] = self.augment(parts[0], self._generator(epoch, batch))
+        return tuple(parts)
+
+    def rows(self, epoch: int, batch: int) -> np.ndarray:
+        """Which samples a batch has, (n,)."""
+        if self._order[0] != epoch:
+            shuffled = self.shuffle
+            order = self._generator(epoch).permutation(self.n_samples) if shuffled else np.arange(self.n_samples)
+            self._order = epoch, order
+        return self._order[1][batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))

@@ -1,0 +1,45 @@
+"""What the tests train on, and the functions that they give to worker processes, which import them from here."""
+
+import os
+import time
+
+import numpy as np
+
+from tinymm import functional as F
+from tinymm import nn, random
+from tinymm.data import DataLoader
+
+CENTRES = np.random.default_rng(7).normal(size=(3, 6)) * 2
+
+
+def clouds(n=240, seed=0):
+    """Three clouds of points, (n, 6), and which cloud each is of."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return (CENTRES[y] + rng.normal(size=(n, 6))).astype(np.float32), y
+
+
+def network(seed=0):
+    random.manual_seed(seed)
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def loader(batch_size=12, seed=0, augment=None):
+    return DataLoader(*clouds(), batch_size=batch_size, seed=seed, augment=augment)
+
+
+def slow(x, rng):
+    time.sleep(0.03)
+    return x
+
+
+def dying(x, rng):
+    os._exit(3)
+
+
+def broken(x, rng):
+    raise RuntimeError("the disk is on fire")
+
+
+def infinite_loss(outputs, y):
+    return F.cross_entropy(outputs, y) * np.inf

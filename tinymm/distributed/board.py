@@ -1,0 +1,80 @@
+"""The board: all batches of a run, who works on each, and what came of it. It lies in shared memory and needs no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinymm import kernels
+
+SPACED = 8  # int64 numbers between the counters of two workers: each has a line of the cache of its own
+
+
+class Board:
+    """Batches 0, 1, … of all epochs, one after the other, in arrays that every process has.
+
+    A worker (1, 2, …) takes the first free batch with one indivisible compare-and-swap, so that a worker may die at
+    any moment without holding up the others; `release` makes the batches that it left undone free again.
+
+    Attributes, one entry per batch: `owner` (0: free), `done`, `loss` and `right` (sums over its samples; NaN where there
+    are no classes), `samples`, and `staleness`, the updates by others between reading the parameters and changing them.
+    """
+
+    ARRAYS = ("owner", "done", "loss", "right", "samples", "staleness", "counters", "stopped")
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        self.owner, self.done = arrays["owner"], arrays["done"]
+        self.loss, self.right, self.samples = arrays["loss"], arrays["right"], arrays["samples"]
+        self.staleness, self._counters, self._stopped = arrays["staleness"], arrays["counters"], arrays["stopped"]
+
+    @staticmethod
+    def blank(batches: int, workers: int) -> dict[str, np.ndarray]:
+        """The arrays of an empty board, to be put into shared memory."""
+        return {
+            "owner": np.zeros(batches, np.int64),
+            "done": np.zeros(batches, bool),
+            "loss": np.zeros(batches),
+            "right": np.zeros(batches),
+            "samples": np.zeros(batches, np.int32),
+            "staleness": np.zeros(batches, np.int32),
+            "counters": np.zeros((workers + 1) * SPACED, np.int64),
+            "stopped": np.zeros(1, bool),
+        }
+
+    def claim(self, worker: int, start: int = 0) -> int:
+        """Take the first free batch from `start` on, or else the first of all; −1 if none is free."""
+        place = kernels.lock_free.claim(self.owner, start, len(self.owner), worker)
+        return place if place >= 0 or not start else kernels.lock_free.claim(self.owner, 0, start, worker)
+
+    def release(self, worker: int) -> int:
+        """Free the batches that this worker, which has ended, took and did not finish; returns how many."""
+        undone = np.flatnonzero((self.owner == worker) & ~self.done)
+        self.owner[undone] = 0
+        return len(undone)
+
+    def note(self, batch: int, loss: float, right: float, samples: int, staleness: int) -> None:
+        """A batch is done."""
+        self.loss[batch], self.right[batch] = loss, right
+        self.samples[batch], self.staleness[batch] = samples, staleness
+        self.done[batch] = True  # last: whoever sees it sees the rest
+
+    def sums(self, batches: slice) -> np.ndarray:
+        """Loss, right predictions and samples of these batches, added up: (3,)."""
+        return np.array([self.loss[batches].sum(), self.right[batches].sum(), self.samples[batches].sum()])
+
+    @property
+    def updates(self) -> int:
+        """Updates of the parameters so far, by all workers: each counts its own, so that none is lost."""
+        return int(self._counters.sum())
+
+    def count_update(self, worker: int) -> None:
+        self._counters[worker * SPACED] += 1
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all should stop, after the batch they are at."""
+        return bool(self._stopped[0])
+
+    def stop(self) -> None:
+        self._stopped[0] = True

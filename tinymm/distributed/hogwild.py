@@ -1,0 +1,123 @@
+"""Hogwild!: processes that change one model's parameters in shared memory without locks.
+
+Source: Niu, Recht, Ré & Wright (2011), "Hogwild!: a lock-free approach to parallelizing stochastic gradient descent".
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from tinymm import functional as F
+from tinymm import interrupts
+from tinymm.data.loading import DataLoader
+from tinymm.distributed.board import Board
+from tinymm.distributed.crew import Crew
+from tinymm.distributed.shared import SharedArrays
+from tinymm.distributed.worker import Task, bind, numbers_of
+from tinymm.nn import Module
+from tinymm.optim import AsyncSGD, Optimizer, Schedule
+from tinymm.tensor import Tensor
+from tinymm.training import History, Validation, after_epoch, progress_bar, short
+
+
+class AsyncHistory(History):
+    """A `History`, and how the work was shared.
+
+    Attributes:
+        staleness: (updates,) of every update, in the order of the batches: how many others came between.
+        samples_per_second: of all workers together, from when all were ready.
+        lost: how many workers died.
+    """
+
+    staleness: np.ndarray = np.zeros(0, np.int32)
+    samples_per_second: float = 0.0
+    lost: int = 0
+
+
+def fit(
+    model: Module,
+    batches: DataLoader,
+    optimizer: Optimizer,
+    epochs: int,
+    validation: Validation = None,
+    loss: Callable[[Tensor, np.ndarray], Tensor] = F.cross_entropy,
+    schedule: Schedule | None = None,
+    max_grad_norm: float | None = None,
+    progress: str | None = None,
+    workers: int = 2,
+    staleness_aware: bool = False,
+) -> AsyncHistory:
+    """Train like `training.fit`, in so many processes at once, each with one thread.
+
+    Each worker takes a batch, computes the gradient at the shared parameters as they are, and changes them, while others
+    do the same. The optimiser's state, such as momentum, is shared too. Plain SGD writes only where its gradient is not
+    zero, so that with sparse data workers seldom meet. With `staleness_aware` a gradient that τ updates have
+    overtaken goes with η / max(1, τ) (Zhang et al. 2016). The order of the updates is up to the processes, so two
+    runs differ a little; `optim.AsyncSGD` simulates the same reproducibly.
+
+    A worker that dies, however that happens, does not stop the run: others take its batches, and every sample of every
+    epoch is used. Ctrl-C ends the training after the batches under way. After each epoch the validation data are tested
+    with the parameters of that moment. The workers are started afresh: what they are given must be picklable (classes
+    and functions of a module, no lambdas), and a script must call this under `if __name__ == "__main__":`.
+
+    NonFiniteLossError as in `training.fit`; WorkerError with the worker's own error, or if all workers died. ValueError for
+    no epochs or workers, TypeError for what cannot be given to another process.
+    """
+    if workers < 1 or epochs < 0:
+        raise ValueError(f"fit: {workers} workers, {epochs} epochs: there must be at least 1 worker, and 0 epochs")
+    if isinstance(optimizer, AsyncSGD):
+        raise ValueError("fit: AsyncSGD simulates other workers; here they are real: give SGD")
+    history = AsyncHistory()
+    first = schedule.t if schedule else 0
+    rates = [schedule.base_lr * schedule.factor(first + e) if schedule else optimizer.lr for e in range(epochs)]
+    own = numbers_of(model, optimizer)
+    plain = {f"data {i}": a for i, a in enumerate(batches.arrays) if type(a) is np.ndarray and not a.dtype.hasobject}
+    apart = copy.copy(batches)
+    apart.arrays = tuple(None if f"data {i}" in plain else a for i, a in enumerate(batches.arrays))  # type: ignore[misc]
+    task = Task(model, optimizer, apart, loss, rates, max_grad_norm, staleness_aware)
+    bar = progress_bar(progress, epochs * len(batches))
+    with interrupts.noted() as came, SharedArrays(own | plain | Board.blank(epochs * len(batches), workers)) as block:
+        board = Board(block)
+        bind(model, optimizer, block)
+
+        def look(crew: Crew) -> None:
+            """Note the epochs that were completed, and show how far it has come."""
+            for epoch in range(len(history.get("train_loss", ())), epochs):
+                part = slice(epoch * len(batches), (epoch + 1) * len(batches))
+                if not board.done[part].all():
+                    break
+                history.note(**after_epoch(model, board.sums(part), validation, loss))
+                if schedule is not None:
+                    schedule.step()
+            bar.update(int(board.done.sum()) - bar.n)
+            shown = [short({name: values[-1] for name, values in history.items()})]
+            shown += [f"staleness {board.staleness[board.done].mean():.2f}"] if board.done.any() else []
+            shown += [f"{crew.lost} of {workers} workers lost"] if crew.lost else []
+            bar.set_postfix_str(", ".join(filter(None, shown)), refresh=False)
+
+        try:
+            with Crew(workers, task, block) as crew:
+                try:
+                    crew.wait_until_ready(came)
+                    started = time.perf_counter()
+                    while not board.done.all() and not came:
+                        crew.look_after(board)
+                        look(crew)
+                    history.samples_per_second = float(board.samples.sum() / (time.perf_counter() - started))
+                finally:
+                    board.stop()
+                crew.wait_until_done()
+                look(crew)
+                history.lost = crew.lost
+        finally:
+            history.staleness = board.staleness[board.done]
+            optimizer.steps = [steps + board.updates for steps in optimizer.steps]
+            bind(model, optimizer, {name: block[name].copy() for name in own})
+            bar.close()
+            model.eval()
+    history.interrupted = bool(came)
+    return history
