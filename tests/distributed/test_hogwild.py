@@ -87,6 +87,7 @@ def test_a_schedule_reaches_the_workers():
     assert (model[0].weight.data != still[0].weight.data).any()
 
 
+@pytest.mark.slow
 def test_sparse_rows_and_running_statistics():
     rng = np.random.default_rng(0)
     y = np.arange(200) % 2
@@ -119,6 +120,7 @@ def test_a_killed_worker_is_replaced_by_the_others_and_no_sample_is_lost():
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -182,6 +184,7 @@ def test_ctrl_c_ends_the_training_and_keeps_what_was_learned(tmp_path):
     assert gone(workers) and not set(names) & set(os.listdir("/dev/shm"))
 
 
+@pytest.mark.slow
 @needs_proc
 def test_nothing_is_left_when_the_parent_is_killed(tmp_path):
     process, workers, names = begin(tmp_path)

@@ -60,9 +60,13 @@ class SharedArrays(Mapping[str, np.ndarray]):
 
     def _open(self, memory: _Memory, layout: Layout) -> None:
         self._memory, self._layout = memory, layout
-        self._arrays = {
-            name: np.ndarray(shape, dtype, memory.buf, offset) for name, (offset, shape, dtype) in layout.items()
-        }
+        whole = np.frombuffer(
+            memory.buf, np.uint8
+        )  # unlike np.ndarray(buffer=…), it keeps the memory from being closed
+        self._arrays = {}
+        for name, (start, shape, dtype) in layout.items():
+            end = start + math.prod(shape) * np.dtype(dtype).itemsize
+            self._arrays[name] = whole[start:end].view(dtype).reshape(shape)
 
     @property
     def handle(self) -> tuple[str, Layout]:
