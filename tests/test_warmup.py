@@ -27,5 +27,5 @@ def test_training_compiles_nothing_more(capsys):
 
 
 def test_it_says_how_many(capsys):
-    assert warmup(("float32",), progress=False) == 25
+    assert warmup(("float32",), progress=False) == 26
     assert capsys.readouterr().err == ""

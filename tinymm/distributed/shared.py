@@ -60,9 +60,8 @@ class SharedArrays(Mapping[str, np.ndarray]):
 
     def _open(self, memory: _Memory, layout: Layout) -> None:
         self._memory, self._layout = memory, layout
-        whole = np.frombuffer(
-            memory.buf, np.uint8
-        )  # unlike np.ndarray(buffer=…), it keeps the memory from being closed
+        # Unlike np.ndarray(buffer=…), this keeps the memory from being closed under an array.
+        whole: np.ndarray = np.frombuffer(memory.buf, np.uint8)  # type: ignore[arg-type]
         self._arrays = {}
         for name, (start, shape, dtype) in layout.items():
             end = start + math.prod(shape) * np.dtype(dtype).itemsize
