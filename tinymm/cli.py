@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,11 @@ examples:
   tinymm train --data my/images --name first      your own: one folder of images per class
   tinymm train speech                             spoken digits; also sentiment, topic, intent, mnist
   tinymm train speech --split groups              each speaker left out in turn
+  tinymm train speech-to-text --name heard        spoken digit strings to text; --data spoken-digits needs no download
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk
   tinymm evaluate runs/first                      the scores on what was held out
   tinymm predict runs/first digit.png             what is on this picture?
+  tinymm predict runs/heard number.wav            which digits are said in this sound?
   tinymm predict runs/desk "where is my parcel"   what does this text want?
   tinymm data list                                which data sets there are
   tinymm lessons                                  the course: how all of this works
@@ -63,7 +66,8 @@ def _as_typed(message: str) -> str:
     first, space, rest = message.partition(" ")
     if first in (*Recipe.__dataclass_fields__, "name", "output"):
         message = f"--{first.replace('_', '-')}{space}{rest}"
-    return message.replace("on_problem='drop'", "--on-problem drop")
+    fields = "|".join(Recipe.__dataclass_fields__)
+    return re.sub(rf"\b({fields})='([^']*)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", message)
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -241,7 +245,8 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     predict = commands.add_parser(
         "predict",
         help="say what is on images, in sounds or in texts",
-        description="Classify image files (PNG, JPEG, …), sound files (WAV, …) or texts with a trained model.",
+        description="Classify image files (PNG, JPEG, …), sound files (WAV, …) or texts with a trained model, or write down "
+        "what is said in sound files.",
         formatter_class=_Help,
     )
     predict.add_argument("checkpoint", metavar="RUN", help="a run's folder or its checkpoint.npz")
