@@ -152,7 +152,9 @@ b = tm.tensor(np.zeros(10), requires_grad=True)
 L = np.mean((X @ W.T + b - Y) ** 2)
 L.backward()
 print("gradients:", W.grad.shape, "and", b.grad.shape)
-tm.plots.filters(-W.grad.numpy().reshape(10, 1, 8, 8)).set_title("downhill for W, per digit");
+figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
+tm.plots.filters(-W.grad.numpy().reshape(10, 1, 8, 8), ax=ax)
+ax.set_title("downhill for W: the digits 0 to 9");
 # %% [markdown]
 # Downhill, with no step taken yet, already looks like digits. Each neuron is told to like its own digit.
 #

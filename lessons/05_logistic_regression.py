@@ -159,8 +159,9 @@ tm.plots.learning_curves(history);
 # What has each neuron learned? Its row of $W$ is a picture again. Blue pixels speak for the digit, red ones against it:
 
 # %%
-ax = tm.plots.filters(model.weight.numpy().reshape(10, 1, 8, 8))
-ax.set_title("W, one picture for each of the digits 0 to 9");
+figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
+tm.plots.filters(model.weight.numpy().reshape(10, 1, 8, 8), ax=ax)
+ax.set_title("W: the digits 0 to 9");
 
 # %% [markdown]
 # Look at the 0: ink in its middle speaks strongly against it.
@@ -188,7 +189,8 @@ axes[1, 0].set_ylabel("p");
 sure = P.max(axis=1)
 for low, high in ((0.0, 0.6), (0.6, 0.9), (0.9, 0.99), (0.99, 1.0)):
     group = (sure > low) & (sure <= high)
-    print(f"says {low:4.0%} to {high:4.0%}: {group.sum():3d} digits, right in {right[group].mean():.0%}")
+    share = right[group].mean()
+    print(f"says {low:4.0%} to {high:4.0%}: {group.sum():3d} digits, right in {share:.0%}")
 
 # %% [markdown]
 # ## Exercises

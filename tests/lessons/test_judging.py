@@ -70,6 +70,12 @@ def test_a_mistake_nobody_foresaw_is_described():
         assert words in said("test.square", answer)
 
 
+def test_what_single_numbers_have_in_common_is_seen_over_all_trials():
+    assert "(all numbers are 2 times what they should be)" in said("test.bug", lambda x: 2 * np.mean(x))
+    assert "(the sign is the other way round)" in said("test.bug", lambda x: -np.mean(x))
+    assert "(" not in said("test.bug", lambda x: np.mean(x) ** 3).splitlines()[0]
+
+
 def test_the_number_of_returned_things_is_told():
     words = said("test.gradients", lambda d, x: d.sum(axis=0))
     assert words == "your function returns one thing, but 2 are asked for: gradient for W and gradient for b"

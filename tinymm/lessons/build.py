@@ -6,7 +6,8 @@ task and `...`; in the solution the whole function; in both the check below it. 
 in `tinymm/lessons/exercises/`, and nothing can drift.
 
 The solution is run in a fresh kernel. The learner's notebook shows the same pictures, but nothing of the exercises;
-a cell tagged "yours" (`# %% tags=["yours"]`) shows nothing either, because its output would tell the answer.
+a cell tagged "yours" (`# %% tags=["yours"]`) shows nothing either, because its output would tell the answer. The
+picture of `progress()` is left out of both: it is that of whoever runs it.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def build(source: str | os.PathLike[str]) -> list[Path]:
     run(solved)
     exercises = False
     for mine, theirs in zip(learner.cells, solved.cells, strict=True):
+        if theirs.cell_type == "code" and theirs.source.startswith("progress("):
+            theirs.outputs = []
         tags = mine.metadata.get("tags", [])
         exercises |= "exercise" in tags
         if mine.cell_type == "code" and not {"exercise", "yours"} & set(tags):

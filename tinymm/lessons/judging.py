@@ -72,7 +72,7 @@ def judge(number: str, answer: Any, seed: int | None = None) -> Verdict:
             )
         return Verdict("right", "right")
     first = wrong[0]
-    message = _difference(answers[first], truths[first], exercise)
+    message = _difference(answers[first], truths[first], exercise) + _pattern_of_numbers(answers, truths, exercise)
     mistake = _recognised(exercise, trials, answers)
     if mistake is not None:
         return Verdict("wrong", f"{message}\n{mistake.hint}", mistake)
@@ -153,9 +153,9 @@ def _pattern(g: np.ndarray, w: np.ndarray, exercise: Exercise) -> str:
         return ""
     if not np.isfinite(g.astype(float)).all():
         return " (not a number: a division by zero, or the logarithm of zero?)"
-    if same(-g, w):
-        return " (the sign is the other way round)"
     if g.size > 1:
+        if same(-g, w):
+            return " (the sign is the other way round)"
         factor = float(np.vdot(w, g) / np.vdot(w, w))
         if factor and same(g, factor * w):
             return f" (all numbers are {factor:.3g} times what they should be)"
@@ -164,6 +164,13 @@ def _pattern(g: np.ndarray, w: np.ndarray, exercise: Exercise) -> str:
         if g.ndim == 2 and g.shape[0] == g.shape[1] and same(g.T, w):
             return " (rows and columns are exchanged)"
     return ""
+
+
+def _pattern_of_numbers(answers: list[Any], truths: list[Any], exercise: Exercise) -> str:
+    """The same for answers that are single numbers: what all trials have in common."""
+    if not all(_numeric(a) and np.ndim(a) == 0 for a in (*answers, *truths)):
+        return ""
+    return _pattern(np.array(answers), np.array(truths), exercise)
 
 
 # --- what kind of answer it is -----------------------------------------------------------------------------------

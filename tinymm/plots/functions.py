@@ -30,9 +30,7 @@ def contours(
     Raises ValueError for a path of another shape and for heights that are no numbers anywhere.
     """
     across, up = np.meshgrid(np.linspace(*x, GRID), np.linspace(*y, GRID))
-    height = np.asarray(f(across, up), dtype=float)
-    if height.shape != across.shape:  # f takes numbers, not arrays
-        height = np.array([float(f(a, b)) for a, b in zip(across.flat, up.flat, strict=True)]).reshape(across.shape)
+    height = _heights(f, across, up)
     if not np.isfinite(height).any():
         raise ValueError(f"contours: f is not a finite number anywhere in x {x}, y {y}: choose another rectangle")
     points = {name: np.asarray(path, dtype=float) for name, path in (paths or {}).items()}
@@ -52,3 +50,13 @@ def contours(
     if points:
         ax.legend(fontsize=8, framealpha=0.85)
     return ax
+
+
+def _heights(f: Callable[..., Any], across: np.ndarray, up: np.ndarray) -> np.ndarray:
+    try:
+        height = np.asarray(f(across, up), dtype=float)
+    except (TypeError, ValueError):  # such as `if x > y`, or math.sin
+        height = np.empty(0)
+    if height.shape == across.shape:
+        return height
+    return np.array([float(f(a, b)) for a, b in zip(across.flat, up.flat, strict=True)]).reshape(across.shape)
