@@ -177,7 +177,8 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("sources", nargs="*", type=Path, help="by default lessons/*.py")
     parser.add_argument("--check", action="store_true", help="only say whether the notebooks are those of the sources")
     options = parser.parse_args(None if arguments is None else list(arguments))
-    sources = options.sources or sorted(Path("lessons").glob("*.py"))
+    named = {path.with_suffix(".py"): None for path in options.sources}  # `lessons/05*` names the notebook as well
+    sources = list(named) or sorted(Path("lessons").glob("*.py"))
     if not sources:
         parser.error("there is no lessons/*.py here: name the sources, or go to the folder that holds lessons/")
     faults = []
