@@ -29,13 +29,13 @@ def commands():
                     yield pytest.param(call.strip(), id=f"{path.relative_to(ROOT)}: {call.strip()}")
 
 
-@pytest.mark.parametrize("code", blocks())
+@pytest.mark.parametrize("code", list(blocks()))
 def test_python_blocks_run(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README", "exec"), {})
 
 
-@pytest.mark.parametrize("call", commands())
+@pytest.mark.parametrize("call", list(commands()))
 def test_commands_have_these_options(call):
     words = shlex.split(call)
     try:
