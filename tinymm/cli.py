@@ -1,4 +1,4 @@
-"""The command line: `tinymm train`, `evaluate`, `predict`, `data`, `lessons`, `warmup`. Also `python -m tinymm`."""
+"""The command line: `tinymm train`, `reproduce`, `evaluate`, `predict`, `data` and so on. Also `python -m tinymm`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ examples:
   tinymm train speech --split groups              each speaker left out in turn
   tinymm train speech-to-text --name heard        spoken digit strings to text; --data spoken-digits needs no download
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk
+  tinymm train --resume runs/first                go on with a run that was stopped
+  tinymm reproduce runs/first                     train it again: the same bits?
   tinymm evaluate runs/first                      the scores on what was held out
   tinymm predict runs/first digit.png             what is on this picture?
   tinymm predict runs/heard number.wav            which digits are said in this sound?
@@ -38,7 +40,7 @@ class UsageError(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 done, 2 wrong input (one sentence on stderr), 130 Ctrl-C."""
+    """Run the command line; returns the exit status: 0 done, 1 not the same, 2 wrong input (see stderr), 130 Ctrl-C."""
     command = "tinymm"
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -90,6 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train a run again and compare",
+        description="Train a run again from what its folder records, and compare weights and scores bit for bit; status 1"
+        " if they differ.",
+    )
+    reproduce.add_argument("run_folder", metavar="RUN", help="a run's folder")
+    reproduce.add_argument("--quiet", action="store_true", help="no progress bars")
+    reproduce.set_defaults(run=_reproduce)
     add_data(commands)
     add_lessons(commands)
     warmup = commands.add_parser(
@@ -161,6 +172,15 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--output", default="runs", help="the folder that run folders go into (default: runs)")
     train.add_argument("--name", help="the run's folder; by default model, data and time")
     train.add_argument("--quiet", action="store_true", help="no progress bars")
+    train.add_argument(
+        "--resume", metavar="RUN", help="go on with a run that was stopped, to the same end as if it had not been"
+    )
+    train.add_argument(
+        "--snapshot-steps",
+        type=int,
+        metavar="N",
+        help="be ready to go on from every N-th step; by default from every tenth second",
+    )
     train.set_defaults(run=_train)
 
 
@@ -176,10 +196,19 @@ def _described(recipe: Any) -> str:
 
 def _train(options: argparse.Namespace) -> int:
     from tinymm.recipes import RECIPES, Recipe
-    from tinymm.runs import train
+    from tinymm.runs import resume, train
 
     given = {field: getattr(options, field) for field in Recipe.__dataclass_fields__ if hasattr(options, field)}
-    folder = train(replace(RECIPES[options.recipe], **given), options.output, options.name, progress=not options.quiet)
+    if options.snapshot_steps is not None and options.snapshot_steps < 1:
+        raise UsageError(f"--snapshot-steps is {options.snapshot_steps}, but it must be at least 1")
+    if options.resume is None:
+        recipe = replace(RECIPES[options.recipe], **given)
+        folder = train(recipe, options.output, options.name, not options.quiet, options.snapshot_steps)
+    elif given or options.name is not None:
+        option = next(iter([*given, "name"])).replace("_", "-")
+        raise UsageError(f"--resume goes on with the run's own recipe and name: leave out --{option}")
+    else:
+        folder = resume(options.resume, not options.quiet, options.snapshot_steps)
     numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     data, held = numbers["data"]["name"], numbers["held_out"]
     measures = [name for name in held if name not in ("what", "samples")]
@@ -197,6 +226,14 @@ def _train(options: argparse.Namespace) -> int:
         print(numbers["notes"])
     print(f"{folder / 'report.html'} shows everything.")
     return 130 if numbers["interrupted"] else 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from tinymm.reproducing import reproduce
+
+    comparison = reproduce(options.run_folder, progress=not options.quiet)
+    print(comparison)
+    return 0 if comparison.same else 1
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:

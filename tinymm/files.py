@@ -1,9 +1,10 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and locks between processes."""
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ def write_atomically(
             file.flush()
             os.fsync(file.fileno())
         if previous is not None and path.exists():
-            path.replace(previous)
+            _keep_as(previous, path)
         partial.replace(path)
     except OSError as error:
         if error.strerror is None:
@@ -46,6 +47,16 @@ def write_atomically(
     return path
 
 
+def _keep_as(previous: Path, path: Path) -> None:
+    """Give the file a second name, so that it never lacks the first; where that cannot be, another name."""
+    link = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        link.hardlink_to(path)
+        link.replace(previous)
+    except OSError:
+        path.replace(previous)
+
+
 def _keep_name(folder: Path) -> None:
     """Bring the folder itself to the disk, so that after a power cut the file has its new name too."""
     with suppress(OSError):  # not every system and file system can
@@ -54,3 +65,37 @@ def _keep_name(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str], wait: bool = True) -> Iterator[None]:
+    """Only one holder at a time is in here, whichever process it is of; the system lets go of the lock when it ends.
+
+    `path` is a file made for it. Without `wait`, BlockingIOError if another is in here. On a file system that has no
+    locks the block simply runs.
+    """
+    with Path(path).open("ab") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except ImportError:  # Windows
+            _lock_on_windows(lock, wait)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield
+
+
+def _lock_on_windows(lock: BinaryIO, wait: bool) -> None:
+    import msvcrt
+
+    while True:
+        try:
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return
+        except OSError:
+            if not wait:
+                raise BlockingIOError("another process holds the lock") from None
+            time.sleep(0.1)

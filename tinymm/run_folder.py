@@ -39,15 +39,22 @@ def made(parent: Path) -> Iterator[None]:
         raise
 
 
-def fill(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Let `write` write everything into a folder beside the final one, then give it its name; returns the final one."""
-    staging = folder.with_name(f".{secrets.token_hex(8)}.part")
+def fill(folder: Path, write: Callable[[Path], None], replace: bool = False) -> Path:
+    """Let `write` write everything into a folder beside the final one, then give it its name; returns the final one.
+
+    With `replace` the folder that has the name makes way, and is removed.
+    """
+    staging, old = (folder.with_name(f".{secrets.token_hex(8)}.{end}") for end in ("part", "old"))
     staging.mkdir(parents=True)
     try:
         write(staging)
+        if replace:
+            with suppress(FileNotFoundError):
+                folder.rename(old)
         return _settle(staging, folder)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        for hidden in (staging, old):
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _settle(staging: Path, folder: Path) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 import tinymm
 from tinymm import checkpoint
 from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.dataset import as_samples
 from tinymm.data.image.cleaning import CleaningReport
 from tinymm.files import write_atomically
 from tinymm.interrupts import held_back
@@ -24,6 +25,7 @@ from tinymm.nn import Conv2d, ConvReLUPool, LogisticRegression
 from tinymm.recipes import Judged, Loaded, Parts, Recipe, Task, Trained, train_model
 from tinymm.recipes.images import ImageFrontEnd
 from tinymm.recipes.task import Drawing
+from tinymm.resuming import Unfinished, begun, taken_up
 from tinymm.run_folder import fill, free_folder, made
 from tinymm.splits import Fold
 
@@ -42,6 +44,7 @@ class Run:
     interrupted: bool
     notes: list[str]
     seconds: float
+    data_sha256: str
 
     @property
     def task(self) -> Task:
@@ -54,7 +57,11 @@ class Run:
 
 
 def train(
-    recipe: Recipe, output: str | os.PathLike[str] = "runs", name: str | None = None, progress: bool = True
+    recipe: Recipe,
+    output: str | os.PathLike[str] = "runs",
+    name: str | None = None,
+    progress: bool = True,
+    snapshot_steps: int | None = None,
 ) -> Path:
     """Do what the recipe says and return the new folder `output`/`name` with all that was found.
 
@@ -64,45 +71,101 @@ def train(
     is complete. If another run took the name meanwhile, it is `name`-2. Ctrl-C ends the training early and keeps the
     epochs and folds that were completed; KeyboardInterrupt if there are none. FileExistsError if the folder exists;
     ValueError for data that cannot be trained on.
+
+    Until it is complete, `output`/`name`.unfinished holds what `resume` needs to go on if the process is stopped; it
+    is brought up to date every `snapshot_steps` steps, or every ten seconds.
     """
-    started = time.perf_counter()
     recipe = recipe.complete()
     name = name if name is not None else f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = free_folder(output, name)
-    task = recipe.task
-    loaded = task.load(recipe)
-    data, parts = loaded.data, task.cut(recipe, loaded)
-    with made(folder.parent):
-        load_kernels()
-        title = "training" if progress else None
-        held = task.test_set(data.subset(parts.held))
-        trained = train_model(recipe, loaded.training(parts.train), held, title, recipe.seed)
-        notes, validation, interrupted = [], None, trained.history.interrupted
-        if interrupted and not trained.history:
-            raise KeyboardInterrupt("nothing was trained")
+    loaded = recipe.task.load(recipe)
+    parts = recipe.task.cut(recipe, loaded)
+    with made(folder.parent), begun(folder) as work:
+        work.begin({"recipe": asdict(recipe), "versions": versions(), "data_sha256": loaded.sha256(), "stopped": 0})
+        return _carry_out(recipe, loaded, parts, work, folder, progress, snapshot_steps)
+
+
+def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: int | None = None) -> Path:
+    """Go on with a run that was stopped, by whatever it was, and return its folder when it is complete.
+
+    It ends with the same weights and scores, bit for bit, as if it had never been stopped. FileNotFoundError if there
+    is nothing to go on with; ValueError if the run is complete, or its data have changed; BlockingIOError if another
+    process is at it.
+    """
+    with taken_up(Path(run)) as work:
+        facts = work.facts or {}
+        recipe = Recipe(**facts["recipe"])
+        loaded = recipe.task.load(recipe)
+        if loaded.sha256() != facts["data_sha256"]:
+            raise ValueError(
+                f"resume: the data {recipe.data} are no longer those that the run began with: bring them back, or train anew"
+            )
+        work.begin(facts | {"stopped": facts["stopped"] + 1})
+        parts = recipe.task.cut(recipe, loaded)
+        return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps)
+
+
+def _carry_out(
+    recipe: Recipe,
+    loaded: Loaded,
+    parts: Parts,
+    work: Unfinished,
+    folder: Path,
+    progress: bool,
+    snapshot_steps: int | None,
+) -> Path:
+    """Do what is not done yet, and write it all down."""
+    started, task, notes = time.perf_counter(), recipe.task, work.notes(versions())
+    load_kernels()
+    held = task.test_set(loaded.data.subset(parts.held))
+    trained = _train_once(recipe, loaded.training(parts.train), held, progress, work, snapshot_steps)
+    validation, interrupted = None, trained.history.interrupted
+    if interrupted and not trained.history:
+        raise KeyboardInterrupt("nothing was trained")
+    if interrupted:
+        complete = len(trained.history["train_loss"])
+        notes.append(f"Training was interrupted after {complete} complete epochs of {recipe.epochs}.")
+    elif parts.folds:
+        validation = _cross_validate(recipe, loaded, parts.folds, progress, work, snapshot_steps)
+        complete = 0 if validation is None else validation.folds
+        if interrupted := complete < len(parts.folds):
+            scored = "the complete folds" if complete else f"{parts.held_name} of the data"
+            notes.append(
+                f"The cross-validation was interrupted after {complete} complete folds of {len(parts.folds)}: "
+                f"the scores are those on {scored}."
+            )
+
+    def write(staging: Path) -> None:
+        _write(run, staging)
         if interrupted:
-            complete = len(trained.history["train_loss"])
-            notes.append(f"Training was interrupted after {complete} complete epochs of {recipe.epochs}.")
-        elif parts.folds:
-            validation = _cross_validate(recipe, loaded, parts.folds, progress)
-            complete = 0 if validation is None else validation.folds
-            if interrupted := complete < len(parts.folds):
-                scored = "the complete folds" if complete else f"{parts.held_name} of the data"
-                notes.append(
-                    f"The cross-validation was interrupted after {complete} complete folds of {len(parts.folds)}: "
-                    f"the scores are those on {scored}."
-                )
-        try:
-            with held_back():
-                on_held = task.judge([(held, trained.predict(held.x))])
-                run = Run(
-                    *(recipe, data, loaded.cleaning, trained, parts, on_held, validation, interrupted, notes),
-                    seconds=time.perf_counter() - started,
-                )
-                folder = fill(folder, lambda staging: _write(run, staging))
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"{folder} is complete") from None
+            work.move_into(staging)
+
+    try:
+        with held_back():
+            on_held = task.judge([(held, trained.predict(held.x))])
+            run = Run(
+                *(recipe, loaded.data, loaded.cleaning, trained, parts, on_held, validation, interrupted, notes),
+                seconds=time.perf_counter() - started,
+                data_sha256=(work.facts or {})["data_sha256"],
+            )
+            folder = fill(folder, write, replace=work.inside_a_run)
+            work.complete = True
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{folder} is complete") from None
     return folder
+
+
+def _train_once(
+    recipe: Recipe, data: Dataset, held: Dataset, progress: bool, work: Unfinished, snapshot_steps: int | None
+) -> Trained:
+    """The model of the run, if it is not trained already."""
+    if (state := work.result("model")) is not None:
+        return Trained.from_state(state)
+    title, snapshots = "training" if progress else None, work.snapshots("model", snapshot_steps)
+    trained = train_model(recipe, data, held, title, recipe.seed, snapshots)
+    if not trained.history.interrupted:
+        work.keep("model", trained.state_dict())
+    return trained
 
 
 def load_kernels() -> None:
@@ -111,17 +174,24 @@ def load_kernels() -> None:
         importlib.import_module("tinymm.kernels.jit")
 
 
-def _cross_validate(recipe: Recipe, loaded: Loaded, folds: list[Fold], progress: bool) -> Judged | None:
+def _cross_validate(
+    recipe: Recipe, loaded: Loaded, folds: list[Fold], progress: bool, work: Unfinished, snapshot_steps: int | None
+) -> Judged | None:
     """The scores over the folds. If Ctrl-C interrupts them, those of the folds completed; None if there are none."""
     task, done = recipe.task, list[tuple[Dataset, np.ndarray]]()
     try:
         for fold, (train, test) in enumerate(folds, 1):
-            title = f"fold {fold}/{len(folds)}" if progress else None
-            trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold)
-            if trained.history.interrupted:
-                break
-            held = task.test_set(loaded.data.subset(test))
-            done.append((held, trained.predict(held.x)))
+            stage, held = f"fold-{fold}", task.test_set(loaded.data.subset(test))
+            predictions = work.result(stage)
+            if predictions is None:
+                title = f"fold {fold}/{len(folds)}" if progress else None
+                snapshots = work.snapshots(stage, snapshot_steps)
+                trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold, snapshots)
+                if trained.history.interrupted:
+                    break
+                predictions = trained.predict(held.x)
+                work.keep(stage, predictions if predictions.dtype != object else predictions.tolist())
+            done.append((held, as_samples(predictions) if isinstance(predictions, list) else predictions))
     except KeyboardInterrupt:  # between two trainings
         pass
     return task.judge(done) if done else None
@@ -147,6 +217,7 @@ def _numbers(run: Run) -> dict[str, Any]:
             "name": run.data.name,
             "samples": len(run.data),
             "dropped": run.cleaning.total - len(run.data),
+            "sha256": run.data_sha256,
         },
         "held_out": {
             "what": run.parts.held_name,
@@ -157,7 +228,8 @@ def _numbers(run: Run) -> dict[str, Any]:
         **run.task.numbers(run.judged),
         "interrupted": run.interrupted,
         "seconds": round(run.seconds, 1),
-        "versions": _versions(),
+        "command": _command(run.recipe),
+        "versions": versions(),
     }
     if run.notes:
         numbers["notes"] = " ".join(run.notes)
@@ -227,12 +299,6 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         summary[f"held-out {first}"] = value
     parameters = sum(p.size for p in run.trained.model.parameters())
     facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"}
-    arguments = [
-        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
-        for key, value in asdict(run.recipe).items()
-        if key != "augment" and value is not None
-    ]
-    arguments.append("--augment" if run.recipe.augment else "--no-augment")
     write_report(
         path,
         f"{run.recipe.model} on {run.data.name}",
@@ -243,13 +309,24 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         mistakes=run.task.mistakes(run.judged),
         data=f"{run.data!r}\n{run.cleaning!r}\ntested on {_tested(run)}",
         configuration=asdict(run.recipe) | facts,
-        command=f"tinymm train {' '.join(arguments)}",
-        versions=_versions(),
+        command=_command(run.recipe),
+        versions=versions(),
         notes="\n".join(run.notes),
     )
 
 
-def _versions() -> dict[str, str]:
+def _command(recipe: Recipe) -> str:
+    """What to type to train the same again."""
+    arguments = [
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
+        for key, value in asdict(recipe).items()
+        if key != "augment" and value is not None
+    ]
+    return " ".join(["tinymm train", *arguments, "--augment" if recipe.augment else "--no-augment"])
+
+
+def versions() -> dict[str, str]:
+    """Of everything that a run's numbers depend on."""
     from importlib.metadata import version
 
     return {

@@ -13,6 +13,7 @@ from tinymm import interrupts
 from tinymm.nn.module import Module, watch
 from tinymm.optim import Optimizer, Schedule, clip_grad_norm
 from tinymm.recording import no_grad
+from tinymm.snapshots import Snapshots
 from tinymm.sparse import CSRMatrix
 from tinymm.tensor import Tensor
 
@@ -58,6 +59,7 @@ def fit(
     schedule: Schedule | None = None,
     max_grad_norm: float | None = None,
     progress: str | None = None,
+    snapshots: Snapshots | None = None,
 ) -> History:
     """Train `model` for so many epochs; returns the `History`.
 
@@ -66,6 +68,10 @@ def fit(
     `validation(model)` measures by name. With `progress`, a title, a tqdm bar shows them. The training loss and
     accuracy are means over the epoch's batches, as they were while the model learned. Dropout and its like are active
     while training and off afterwards.
+
+    With `snapshots` the state of everything is kept from time to time, and at Ctrl-C; where such a state is found, the
+    training goes on from there, to the same weights, bit for bit, as if it had never been stopped. The batches must
+    then have a `state_dict`, as a `DataLoader` has.
 
     Ctrl-C ends the training after the current step; the model keeps what it has learned. NonFiniteLossError (with
     epoch, step and the first layer whose output, or the parameter whose gradient, is not finite) if the loss or a
@@ -76,14 +82,20 @@ def fit(
     if epochs < 0 or not any(id(parameter) in own for parameter in optimizer.parameters):
         problem = f"epochs is {epochs}" if epochs < 0 else "the optimiser holds none of the model's parameters"
         raise ValueError(f"fit: {problem}, so there is nothing to train")
-    history = History()
-    bar = progress_bar(progress, epochs * len(batches))
+    history, first, done = History(), 1, 0
+    sums = np.zeros(3)  # loss, right predictions (NaN without classes), samples
+    parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "batches": batches}
+    parts |= {} if schedule is None else {"schedule": schedule}
+    position = None if snapshots is None else snapshots.restore(parts)
+    if position is not None:
+        history.update(position["history"])
+        first, done, sums = position["epoch"], position["step"], position["sums"]
+    bar = progress_bar(progress, epochs * len(batches), (first - 1) * len(batches) + done)
     try:
         with interrupts.noted() as came:
-            for epoch in range(1, epochs + 1):
+            for epoch in range(first, epochs + 1):
                 model.train()
-                sums = np.zeros(3)  # loss, right predictions (NaN without classes), samples
-                for step, (x, y) in enumerate(batches, 1):
+                for step, (x, y) in enumerate(batches, done + 1):
                     try:
                         sums += train_step(model, x, y, optimizer, loss, max_grad_norm)
                     except NonFiniteLossError as error:
@@ -93,6 +105,8 @@ def fit(
                     bar.update()
                     if bar.n % 10 == 0 or len(batches) < 10:
                         bar.set_postfix_str(f"{epoch}/{epochs}: {short(_means('train', sums))}", refresh=False)
+                    if snapshots is not None and (snapshots.due() or came):
+                        snapshots.save(parts, epoch=epoch, step=step, sums=sums, history=dict(history))
                     if came:
                         raise KeyboardInterrupt
                 measured = after_epoch(model, sums, validation, loss)
@@ -100,6 +114,7 @@ def fit(
                 bar.set_postfix_str(f"{epoch}/{epochs}: {short(measured)}", refresh=epoch == epochs)
                 if schedule is not None:
                     schedule.step()
+                done, sums = 0, np.zeros(3)
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
@@ -160,13 +175,13 @@ def _count_right(outputs: np.ndarray, y: np.ndarray) -> float | None:
     return float(((outputs > 0) == y).sum() if outputs.ndim == 1 else (outputs.argmax(axis=1) == y).sum())
 
 
-def progress_bar(title: str | None, steps: int) -> Any:
+def progress_bar(title: str | None, steps: int, done: int = 0) -> Any:
     """A tqdm bar of so many steps; without a title, one that shows nothing."""
     from tqdm.auto import tqdm
 
     often = 0.1 if sys.stderr.isatty() else 2.0  # seconds: a log file wants fewer lines than a terminal
     options: dict[str, Any] = {"unit": "step", "dynamic_ncols": True, "mininterval": often, "maxinterval": often}
-    return tqdm(total=steps, desc=title, disable=title is None, **options)
+    return tqdm(total=steps, initial=done, desc=title, disable=title is None, **options)
 
 
 def _first_not_finite(model: Module, x: Any) -> str:

@@ -8,12 +8,12 @@ where it stopped (RFC 9110, section 14: range requests), and two processes that 
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from tinymm.files import locked
 
 CHUNK = 1 << 16
 TIMEOUT = 30  # seconds without an answer before the next address is tried
@@ -146,7 +146,7 @@ def fetch_file(
         ) from error
     failures = []
     try:
-        with _alone(path.parent / ".lock"):
+        with locked(path.parent / ".lock"):
             if found := find_file(file, folder, data_home):  # another process was here while we waited
                 return found
             for address in addresses:
@@ -168,32 +168,6 @@ def fetch_file(
         f"fetch: could not download {file.name} ({'; '.join(failures)}): "
         f"put the file at {path}, or set TINYMM_DATA to the folder that holds {folder}/{file.name}"
     )
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Only one process at a time is in here; the system lets go of the lock when its process ends."""
-    with path.open("ab") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except ImportError:  # Windows
-            _lock_on_windows(lock)
-        except OSError:
-            pass  # a file system without locks: the SHA-256 still keeps what two at once might mix up from being used
-        yield
-
-
-def _lock_on_windows(lock: BinaryIO) -> None:
-    import msvcrt
-
-    while True:
-        try:
-            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-            return
-        except OSError:
-            time.sleep(0.1)
 
 
 def _download(url: str, file: RemoteFile, part: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -69,6 +70,11 @@ class Loaded:
     cleaning: CleaningReport
     official: np.ndarray | None = None  # (N,) bool, the official test set
     extra: Dataset | None = None
+
+    def sha256(self) -> str:
+        """The SHA-256 of all samples and labels."""
+        parts = [self.data] if self.extra is None else [self.data, self.extra]
+        return hashlib.sha256("".join(part.sha256() for part in parts).encode()).hexdigest()
 
     def training(self, rows: np.ndarray) -> Dataset:
         """These rows of the data, and all of the extra data."""

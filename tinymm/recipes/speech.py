@@ -126,20 +126,34 @@ class StringBatches:
         self.front_end, self.recordings, self.batch_size, self.seed = front_end, recordings, batch_size, seed
         self.joining = joining or front_end.joining
         self.strings = max(round(2 * len(recordings) / (self.joining.most + 1)), 1)
-        self.epoch = 0
+        self.epoch = self.batch = 0  # the epoch under way, or to come, and how many of its batches were handed out
+        self._begin = 0
 
     def __len__(self) -> int:
         return -(-self.strings // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, Targets]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        self.epoch += 1
+        if self.batch > self._begin:  # the last loop was left early: begin the next epoch
+            self.epoch += 1
+        epoch, begin, self._begin = self.epoch, self._begin, 0
+        rng = np.random.default_rng([self.seed, epoch])
         strings = self.joining(self.recordings, self.strings, rng)
         features = self.front_end.prepare(strings.x)
         by_length = np.argsort([len(x) for x in features], kind="stable")
         batches = np.array_split(by_length, len(self))
-        for i in rng.permutation(len(batches)):
+        for number, i in enumerate(rng.permutation(len(batches))[begin:], begin + 1):
+            self.epoch, self.batch = epoch, number
             yield self.front_end(features[batches[i]]), self.targets(strings.y[batches[i]], features[batches[i]])
+        self.epoch, self.batch = epoch + 1, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """The position: the epoch, and the batches of it handed out."""
+        return {"epoch": self.epoch, "batch": self.batch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved position; the next loop gives the rest of that epoch."""
+        self.epoch = state["epoch"]
+        self.batch = self._begin = state["batch"]
 
     def targets(self, texts: np.ndarray, features: np.ndarray) -> Targets:
         labels, lengths = pad_sequences([self.front_end.labels.encode(text) for text in texts])

@@ -14,6 +14,7 @@ from tinymm.recipes.front_end import FrontEnd, Inputs
 from tinymm.recipes.models import MODELS
 from tinymm.recipes.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from tinymm.recipes.task import Task
+from tinymm.snapshots import Snapshots
 from tinymm.training import History, fit, predict
 
 
@@ -49,6 +50,7 @@ class Trained:
             "front_end": self.front_end.state_dict(),
             "model": self.model.state_dict(),
             "class_names": list(self.class_names),
+            "history": dict(self.history),
         }
 
     @classmethod
@@ -60,7 +62,7 @@ class Trained:
         front_end.load_state_dict(state["front_end"])
         model = choice.model(front_end, len(names))
         model.load_state_dict(state["model"])
-        return cls(recipe, front_end, model.eval(), names, History())
+        return cls(recipe, front_end, model.eval(), names, History(state["history"]))
 
 
 def train_model(
@@ -69,11 +71,13 @@ def train_model(
     validation: Dataset | None = None,
     title: str | None = None,
     seed: int = 0,
+    snapshots: Snapshots | None = None,
 ) -> Trained:
     """Train one model on all of `data`, as the recipe says; after each epoch it is tested on `validation`, if given,
     which is what the task's `test_set` gave.
 
-    With a `title`, a progress bar of that name. The recipe's own data, folds and seed are not looked at.
+    With a `title`, a progress bar of that name; with `snapshots`, it can be taken up again, see `fit`. The recipe's own
+    data, folds and seed are not looked at.
     """
     recipe = recipe.complete(data.sense)
     choice = MODELS[data.sense][str(recipe.model)]
@@ -83,6 +87,8 @@ def train_model(
     model = choice.model(front_end, len(data.class_names))
     optimizer = OPTIMIZERS[recipe.optimizer][0](model.parameters(), recipe.lr)  # type: ignore[arg-type]
     batches = choice.task.batches(recipe, front_end, prepared, data, seed)
+    if snapshots is not None:
+        snapshots.extra = {"front_end": front_end.state_dict()}
     history = fit(
         model,
         batches,
@@ -93,5 +99,6 @@ def train_model(
         schedule=SCHEDULES[recipe.schedule](optimizer, recipe.epochs),  # type: ignore[arg-type]
         max_grad_norm=recipe.max_grad_norm,
         progress=title,
+        snapshots=snapshots,
     )
     return Trained(recipe, front_end, model, data.class_names, history)
