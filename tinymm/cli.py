@@ -21,6 +21,7 @@ examples:
   tinymm train --data mnist-test --model cnn      MNIST's test images (downloaded once)
   tinymm train --data my/images --name first      your own: one folder of images per class
   tinymm train speech                             spoken digits; also sentiment, topic, intent, mnist
+  tinymm train multimodal --fusion late           digits seen, heard and read; relations finds one by another
   tinymm train speech --split groups              each speaker left out in turn
   tinymm train speech-to-text --name heard        spoken digit strings to text; --data spoken-digits needs no download
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk
@@ -30,9 +31,12 @@ examples:
   tinymm predict runs/first digit.png             what is on this picture?
   tinymm predict runs/heard number.wav            which digits are said in this sound?
   tinymm predict runs/desk "where is my parcel"   what does this text want?
+  tinymm predict runs/fused --image 7.png --audio 7.wav --text "sevn"   one digit, seen, heard and read
   tinymm data list                                which data sets there are
   tinymm lessons                                  the course: how all of this works
 """
+
+WIDEST = 120  # characters of a text or path beside its answer
 
 
 class UsageError(ValueError):
@@ -113,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
+    from tinymm.models.fusion import FUSIONS
     from tinymm.recipes import MODELS, OPTIMIZERS, RECIPES, SCHEDULES, SPLITS, Recipe
 
     usual = Recipe()
@@ -166,6 +171,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         f"{augmented} only, and for sounds and word sequences",
         action=argparse.BooleanOptionalAction,
     )
+    add("--senses", "of a model of several senses, those that it shall have, e.g. image,text; by default all three")
+    add("--fusion", "how such a model joins its senses; by default gated", choices=FUSIONS)
+    add("--modality-dropout", "how probably a sense is taken away in training; by default 0.3", type=float)
     add("--max-grad-norm", "longer gradients are clipped to this norm", type=float)
     add("--on-problem", "what to do about bad samples", choices=("raise", "drop"))
     add("--seed", "equal seeds give equal runs", type=int)
@@ -287,33 +295,55 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         formatter_class=_Help,
     )
     predict.add_argument("checkpoint", metavar="RUN", help="a run's folder or its checkpoint.npz")
-    predict.add_argument("items", nargs="+", metavar="ITEM", help="files, or texts in quotation marks")
+    predict.add_argument("items", nargs="*", metavar="ITEM", help="files, or texts in quotation marks, one by one")
+    for sense, what in (("image", "an image file"), ("audio", "a sound file"), ("text", "a text")):
+        predict.add_argument(
+            f"--{sense}", help=f"{what} of one sample, for a model of several senses; any may be missing"
+        )
     predict.add_argument("--top", type=int, default=2, help="how many classes to show")
     predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     predict.set_defaults(run=_predict)
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from tinymm.data.datasets import ALL_THREE, Senses
     from tinymm.prediction import answer
 
     if options.top < 1:
         raise UsageError(f"--top is {options.top}, but at least one class must be shown")
-    results, sense = answer(options.checkpoint, options.items, options.top)
+    items: list[Any] = list(options.items)
+    together = Senses(options.image, options.audio, options.text)
+    if together.given:
+        items.append(together)
+    if not items:
+        raise UsageError("nothing to look at was given: name files or texts, or use --image, --audio and --text")
+    results, sense = answer(options.checkpoint, items, options.top)
     status, seen = 0, []
-    for item, result in zip(options.items, results, strict=True):
+    for item, result in zip(items, results, strict=True):
         if isinstance(result, Exception):
             print(f"tinymm predict: {result}", file=sys.stderr)
             status = 2
         else:
             seen.append((item, result))
     if options.json and seen:
-        rows = [{sense: item, **result.values} for item, result in seen]
+        rows = [
+            (item._asdict() if isinstance(item, Senses) else {"sample" if sense == ALL_THREE else sense: item})
+            | result.values
+            for item, result in seen
+        ]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return status
-    shown = [item for item, _ in seen]
-    if sense != "text" and len({Path(item).name for item in shown}) == len(shown):
+    shown = [_label(item) for item, _ in seen]
+    if sense in ("image", "audio") and len({Path(item).name for item in shown}) == len(shown):
         shown = [Path(item).name for item in shown]
     width = max(map(len, shown), default=0)
     for label, (_, result) in zip(shown, seen, strict=True):
         print(f"{label:<{width}}  {result.line}")
     return status
+
+
+def _label(item: Any) -> str:
+    """What was given, on one line that fits beside an answer."""
+    given = [item] if isinstance(item, str) else [getattr(item, sense) for sense in item.given]
+    lines = [" ".join(part[: 2 * WIDEST].split()) for part in given]
+    return " + ".join(line if len(line) <= WIDEST else f"{line[:WIDEST]}…" for line in lines)

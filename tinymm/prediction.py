@@ -7,11 +7,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tinymm import checkpoint
 from tinymm.data.audio import resample
+from tinymm.data.datasets import ALL_THREE, Senses
 from tinymm.data.datasets.dataset import as_samples
 from tinymm.recipes import Answer, Judged, Recipe, Trained
 from tinymm.runs import load_kernels
@@ -43,10 +45,11 @@ def _checkpoint_file(path: Path) -> Path:
 
 
 def answer(
-    path: str | os.PathLike[str], items: Sequence[str], top: int = 2
+    path: str | os.PathLike[str], items: Sequence[str | Senses], top: int = 2
 ) -> tuple[list[Answer | ValueError | OSError], str]:
     """What the checkpoint's model makes of image files, sound files or texts: an `Answer` to each.
 
+    An item may also be the `Senses` of one sample, each a file or the text, for a model that has several or that one.
     For an item that cannot be read the error that says so comes in its place. Returns also the model's sense.
     """
     trained = load_trained(path)
@@ -54,7 +57,7 @@ def answer(
     samples = []
     for item in items:
         try:
-            samples.append(trained.front_end.read(item))
+            samples.append(_read(trained, item))
             results.append(None)
         except (ValueError, OSError) as error:
             results.append(error)
@@ -64,6 +67,24 @@ def answer(
         stacked = np.stack(samples) if trained.front_end.sense == "image" else as_samples(samples)
         answers = iter(trained.task.answers(trained, stacked, top))
     return [next(answers) if result is None else result for result in results], trained.front_end.sense
+
+
+def _read(trained: Trained, item: str | Senses) -> Any:
+    """The sample that an item stands for. ValueError: it is of another sense than the model's; or as in `read`."""
+    front_end = trained.front_end
+    own = trained.recipe.senses.split(",") if trained.recipe.senses else [front_end.sense]
+    if front_end.sense == ALL_THREE:
+        sample = front_end.read(item)  # type: ignore[arg-type]
+        given = sample.given
+    else:
+        sample, given = item, item.given if isinstance(item, Senses) else (front_end.sense,)
+    if strange := set(given) - set(own):
+        raise ValueError(
+            f"the model takes {' and '.join(own)}, but {' and '.join(sorted(strange))} was given: leave it out"
+        )
+    if front_end.sense == ALL_THREE:
+        return sample
+    return front_end.read(getattr(item, front_end.sense) if isinstance(item, Senses) else item)
 
 
 def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[Judged, str]:

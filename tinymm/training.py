@@ -186,7 +186,7 @@ def progress_bar(title: str | None, steps: int, done: int = 0) -> Any:
 
 def _first_not_finite(model: Module, x: Any) -> str:
     """Run the batch again and name the first module whose output is not finite."""
-    if not np.isfinite(x.values if isinstance(x, CSRMatrix) else x).all():
+    if not all(np.isfinite(numbers).all() for numbers in _numbers_in(x)):
         return "the batch itself holds NaN or infinity: clean the data first"
     names = {id(module): name or type(module).__name__ for name, module in model.named_modules()}
     found: list[str] = []
@@ -202,6 +202,15 @@ def _first_not_finite(model: Module, x: Any) -> str:
     model.load_state_dict(state)
     where = f"the first layer whose output is not finite is {found[0]}" if found else "only the loss is not finite"
     return f"{where}: try a smaller learning rate, or clip the gradients"
+
+
+def _numbers_in(x: Any) -> Iterator[np.ndarray]:
+    """The arrays of a batch, which may be one, or several by name or in a tuple."""
+    if isinstance(x, dict | tuple):
+        for part in x.values() if isinstance(x, dict) else x:
+            yield from _numbers_in(part)
+    else:
+        yield np.asarray(x.values if isinstance(x, CSRMatrix) else x)
 
 
 def _gradient_not_finite(model: Module) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinymm.data.datasets import Dataset
+from tinymm.data.datasets import Dataset, Senses
 
 SOURCE = ("made here", "none")
 
@@ -42,3 +42,11 @@ def texts(n=60, seed=0):
         for i, label in enumerate(y)
     ]
     return Dataset(x, y, ("bad", "good"), "opinions", *SOURCE)
+
+
+def together(n=24, seed=0):
+    """The same class seen, heard and read."""
+    seen, heard, read = images(n, seed=seed), sounds(n, seed=seed), texts(n, seed=seed)
+    x = [Senses(*sample) for sample in zip(seen.x, heard.x, read.x, strict=True)]
+    groups, index = heard.groups, np.arange(n)
+    return Dataset(x, seen.y, ("no", "yes"), "triples", *SOURCE, groups=groups, index=index, rate=heard.rate)

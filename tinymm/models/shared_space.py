@@ -44,7 +44,8 @@ class SharedSpace(Module):
             for sense, x in senses.items()
         }
 
-    def loss(self, points: Mapping[str, Any], labels: Any = None, temperature: float = 0.1) -> Tensor:
+    @staticmethod
+    def loss(points: Mapping[str, Any], labels: Any = None, temperature: float = 0.1) -> Tensor:
         """The mean of `functional.contrastive_loss` over all pairs of senses, for the points of the same N samples."""
         pairs = list(itertools.combinations(points.values(), 2))
         if not pairs:

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinymm.data.audio import resample
-from tinymm.data.datasets import CATALOGUE, Dataset, fetch_banking77, fetch_fsdd, fetch_trec, open_dataset
-from tinymm.data.datasets.dataset import chain
+from tinymm.data.datasets import (
+    CATALOGUE,
+    Dataset,
+    fetch_banking77,
+    fetch_fsdd,
+    fetch_trec,
+    load_multimodal_digits,
+    open_dataset,
+)
+from tinymm.data.datasets.dataset import ALL_THREE, chain
 from tinymm.data.image.cleaning import CleaningReport, clean
 from tinymm.splits import Fold, GroupKFold, LeaveOneGroupOut, StratifiedKFold, train_test_split
 
@@ -24,6 +32,7 @@ OFFICIAL: dict[str, Callable[[str], Dataset]] = {
     "fsdd": fetch_fsdd,
     "banking77": fetch_banking77,
     "trec": fetch_trec,
+    "multimodal-digits": lambda part: getattr(load_multimodal_digits(), part).together(),
 }
 SHORT_NAMES = {"desk": "desk-requests"}
 
@@ -34,6 +43,7 @@ PROBLEMS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "silent": lambda sound: not len(sound) or sound.min() == sound.max(),
     },
     "text": {"empty": lambda text: not text.strip()},
+    ALL_THREE: {"without any sense": lambda senses: not senses.given},
 }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from tinymm.data.datasets import ALL_THREE
 from tinymm.data.datasets.strings import Joining
 from tinymm.data.text import NGrams
 from tinymm.models import CNN, BagOfTerms, MMBigModel, RowRNN, SpeechCNN, SpeechCRNN, SpeechToText, TextRNN
@@ -15,6 +16,8 @@ from tinymm.nn import LogisticRegression, Module
 from tinymm.recipes.classification import CLASSIFICATION
 from tinymm.recipes.front_end import FrontEnd
 from tinymm.recipes.images import ImageFrontEnd
+from tinymm.recipes.multimodal import FUSED, SENSES, MultimodalFrontEnd, fused_model
+from tinymm.recipes.relations import RELATIONS, shared_space
 from tinymm.recipes.sounds import SoundFrontEnd
 from tinymm.recipes.speech import SpeechFrontEnd
 from tinymm.recipes.task import Task
@@ -33,12 +36,13 @@ class Choice:
     """
 
     front_end: Callable[[], FrontEnd]
-    model: Callable[[Any, int], Module]
+    model: Callable[..., Module]
     epochs: int
     lr: float = 1
     batch_size: int = 32
     augment: bool = False
     task: Task = CLASSIFICATION
+    options: Mapping[str, Any] = field(default_factory=dict)
     folds: int = 5
 
 
@@ -118,6 +122,19 @@ MODELS: dict[str, dict[str, Choice]] = {
         "gru": Choice(TokensFrontEnd, _text_rnn("gru"), 12, lr=2, augment=True),
         "characters": Choice(
             lambda: TokensFrontEnd("characters", longest=256), _text_rnn("gru"), 20, lr=2, augment=True
+        ),
+    },
+    ALL_THREE: {
+        "mmbigmodel": Choice(
+            MultimodalFrontEnd,
+            fused_model,
+            30,
+            augment=True,
+            task=FUSED,
+            options={"senses": ",".join(SENSES), "fusion": "gated", "modality_dropout": 0.3},
+        ),
+        "shared-space": Choice(
+            MultimodalFrontEnd, shared_space, 30, augment=True, task=RELATIONS, options={"senses": ",".join(SENSES)}
         ),
     },
 }

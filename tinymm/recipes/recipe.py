@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from tinymm import optim
+from tinymm.models.fusion import FUSIONS
 from tinymm.recipes.loading import has_official_test, sense_of
 from tinymm.recipes.models import MODEL_NAMES, MODELS
+from tinymm.recipes.multimodal import SENSES
 from tinymm.recipes.task import Task
 
 # Each optimiser: how it is made for parameters and a learning rate, and its usual rate.
@@ -35,6 +38,8 @@ SCHEDULES: dict[str, Callable[[optim.Optimizer, int], optim.Schedule | None]] = 
     ),
 }
 
+MODEL_OPTIONS = ("senses", "fusion", "modality_dropout")
+
 # Each way to test: on folds in turn, on the test set that the data come with, or on whole groups in turn.
 SPLITS = ("folds", "official", "groups")
 
@@ -46,6 +51,8 @@ class Recipe:
     data, extra_data: names of data sets, files or folders; the extra data are only trained on.
     model: a name in `MODELS[sense]`, the data's sense. epochs, lr, batch_size, augment: see there.
     split: how it is tested, one of `SPLITS`; the official test set where there is one and no folds were asked for.
+    senses, fusion, modality_dropout: of models that have several senses, see `MMBigModel`; the senses are the names of
+        those that it shall have, with commas between them.
     folds: of the cross-validation, 0 leaves it out; with groups, None leaves out each group by itself.
 
     ValueError for names that do not exist and numbers that make no sense.
@@ -62,15 +69,24 @@ class Recipe:
     folds: int | None = None
     extra_data: str | None = None
     augment: bool | None = None
+    senses: str | None = None
+    fusion: str | None = None
+    modality_dropout: float | None = None
     max_grad_norm: float = 1.0
     on_problem: str = "raise"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = {"model": MODEL_NAMES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "split": SPLITS}
+        known: dict[str, Any] = {
+            "fusion": FUSIONS,
+            "model": MODEL_NAMES,
+            "optimizer": OPTIMIZERS,
+            "schedule": SCHEDULES,
+            "split": SPLITS,
+        }
         for option, table in known.items():
             value = getattr(self, option)
-            if value not in table and not (value is None and option in ("model", "split")):
+            if value not in table and not (value is None and option in ("model", "split", "fusion")):
                 raise ValueError(f"{option} {value!r} is unknown: choose one of {', '.join(table)}")
         for option, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("folds", 0)):
             value = getattr(self, option)
@@ -80,6 +96,12 @@ class Recipe:
             raise ValueError("folds is 1, but cross-validation needs at least 2 (0 leaves it out)")
         if self.folds and self.split == "official":
             raise ValueError(f"folds is {self.folds}, but the official test set needs none: leave one of the two out")
+        if self.senses is not None and (not self.senses or set(self.senses.split(",")) - set(SENSES)):
+            raise ValueError(
+                f"senses {self.senses!r} are unknown: name one or more of {', '.join(SENSES)}, as image,text"
+            )
+        if self.modality_dropout is not None and not 0 <= self.modality_dropout <= 1:
+            raise ValueError(f"modality_dropout is {self.modality_dropout}, but it lies between 0 and 1")
         for option in ("lr", "max_grad_norm"):
             value = getattr(self, option)
             if value is not None and not 0 < value < np.inf:
@@ -102,6 +124,11 @@ class Recipe:
         values["lr"] = self.lr or OPTIMIZERS[self.optimizer][1] * choice.lr
         values["batch_size"] = self.batch_size or choice.batch_size
         values["augment"] = choice.augment if self.augment is None else self.augment
+        for option in MODEL_OPTIONS:
+            if option in choice.options:
+                values[option] = choice.options[option] if values[option] is None else values[option]
+            elif values[option] is not None:
+                raise ValueError(f"{option} is {values[option]}, but the model {name} for {sense} has no such option")
         if self.split is None:
             values["split"] = "official" if has_official_test(self.data) and self.folds is None else "folds"
         if self.folds is None and values["split"] != "groups":
@@ -124,4 +151,6 @@ RECIPES = {
     "sentiment": Recipe(data="sentiment", folds=10, epochs=10, lr=0.005),
     "topic": Recipe(data="trec", model="questions"),
     "intent": Recipe(data="banking77"),
+    "multimodal": Recipe(data="multimodal-digits"),
+    "relations": Recipe(data="multimodal-digits", model="shared-space"),
 }

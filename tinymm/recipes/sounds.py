@@ -123,10 +123,7 @@ class SoundFrontEnd(FrontEnd):
 
     def read(self, item: str) -> np.ndarray:
         """A sound file at the rate of the training sounds. ValueError if it is silent."""
-        sound, _ = read_sound(item, self.rate)
-        if sound.min() == sound.max():
-            raise ValueError(f"there is no sound on {item}: it is silent")
-        return sound
+        return read_speech(item, self.rate)
 
     def pictures(self, samples: np.ndarray) -> np.ndarray:
         """The log-mel features as the model gets them, time from left to right, low tones at the bottom."""
@@ -147,6 +144,14 @@ class SoundFrontEnd(FrontEnd):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.steps, self.bands, self.rate = state["steps"], state["bands"], state["rate"]
+
+
+def read_speech(path: str, rate: int) -> np.ndarray:
+    """A sound file at this rate, (samples,) float32. ValueError if it is silent."""
+    sound, _ = read_sound(path, rate)
+    if sound.min() == sound.max():
+        raise ValueError(f"there is no sound on {path}: it is silent")
+    return sound
 
 
 def draw_prediction(

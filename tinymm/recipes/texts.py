@@ -29,11 +29,16 @@ class _TextFrontEnd(FrontEnd):
 
     def read(self, item: str) -> str:
         """The text itself. ValueError if nothing is in it, or more than a million characters."""
-        if not item.strip():
-            raise ValueError("the text is empty: write something")
-        if len(item) > LONGEST_TEXT:
-            raise ValueError(f"the text has {len(item):,} characters: give at most {LONGEST_TEXT:,}")
-        return item
+        return read_text(item)
+
+
+def read_text(item: str) -> str:
+    """The text as it was given. ValueError if nothing is in it, or more than a million characters."""
+    if not item.strip():
+        raise ValueError("the text is empty: write something")
+    if len(item) > LONGEST_TEXT:
+        raise ValueError(f"the text has {len(item):,} characters: give at most {LONGEST_TEXT:,}")
+    return item
 
 
 class TermsFrontEnd(_TextFrontEnd):

@@ -60,7 +60,7 @@ class Trained:
         choice = MODELS[state["sense"]][str(recipe.model)]
         front_end = choice.front_end()
         front_end.load_state_dict(state["front_end"])
-        model = choice.model(front_end, len(names))
+        model = choice.model(front_end, len(names), **{option: getattr(recipe, option) for option in choice.options})
         model.load_state_dict(state["model"])
         return cls(recipe, front_end, model.eval(), names, History(state["history"]))
 
@@ -84,7 +84,8 @@ def train_model(
     random.manual_seed(seed)
     front_end = choice.front_end()
     prepared = front_end.fit_prepare(data)
-    model = choice.model(front_end, len(data.class_names))
+    options = {option: getattr(recipe, option) for option in choice.options}
+    model = choice.model(front_end, len(data.class_names), **options)
     optimizer = OPTIMIZERS[recipe.optimizer][0](model.parameters(), recipe.lr)  # type: ignore[arg-type]
     batches = choice.task.batches(recipe, front_end, prepared, data, seed)
     if snapshots is not None:

@@ -5,7 +5,7 @@ indices, folds and batches for all. `CATALOGUE` lists them by name; `open_datase
 """
 
 from tinymm.data.datasets.catalogue import CATALOGUE, NAMED
-from tinymm.data.datasets.dataset import Dataset
+from tinymm.data.datasets.dataset import ALL_THREE, Dataset, Senses
 from tinymm.data.datasets.desk import DeskRequests, load_desk_requests
 from tinymm.data.datasets.images import (
     BUNDLED,
@@ -22,11 +22,13 @@ from tinymm.data.datasets.spoken import load_spoken_digits, spoken_digits_origin
 from tinymm.data.datasets.texts import fetch_banking77, fetch_sentiment, fetch_trec
 
 __all__ = [
+    "ALL_THREE",
     "CATALOGUE",
     "Dataset",
     "DeskRequests",
     "MultimodalDataset",
     "MultimodalDigits",
+    "Senses",
     "fetch_banking77",
     "fetch_fashion_mnist",
     "fetch_fsdd",

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinymm.data.datasets.dataset import Dataset
+from tinymm.data.datasets.dataset import ALL_THREE, Dataset, chain
 from tinymm.data.datasets.desk import load_desk_requests
 from tinymm.data.datasets.images import (
     BUNDLED,
@@ -99,6 +99,12 @@ def _desk_requests() -> Dataset:
     )
 
 
+def _multimodal_digits() -> Dataset:
+    """Both parts of `load_multimodal_digits`, one after the other."""
+    train, test = load_multimodal_digits()
+    return replace(chain([train.together(), test.together()]), name="Multimodal digits")
+
+
 CATALOGUE = {
     entry.name: entry
     for entry in (
@@ -106,7 +112,7 @@ CATALOGUE = {
         Entry("spoken-digits", "audio", 3800, 0, 10, "MIT", load_spoken_digits, bundled=("spoken_digits.npz",)),
         Entry("desk-requests", "text", 2517, 0, 15, "MIT", _desk_requests, bundled=("desk_requests.tsv",)),
         Entry(
-            *("multimodal-digits", "all three", 1797, 359, 10, "CC BY 4.0, MIT", load_multimodal_digits),
+            *("multimodal-digits", ALL_THREE, 1797, 359, 10, "CC BY 4.0, MIT", _multimodal_digits),
             bundled=("digits.npz", "spoken_digits.npz"),
         ),
         Entry(
@@ -152,9 +158,8 @@ CATALOGUE = {
         ),
     )
 }
-NAMED: dict[str, Callable[[], Dataset]] = {
-    name: entry.load for name, entry in CATALOGUE.items() if entry.sense != "all three"
-}
+
+NAMED: dict[str, Callable[[], Dataset]] = {name: entry.load for name, entry in CATALOGUE.items()}
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

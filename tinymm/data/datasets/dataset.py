@@ -5,11 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+ALL_THREE = "all three"  # the sense of samples that are seen, heard and read
 PER_SAMPLE = ("x", "y", "groups", "index", "files")  # what a subset takes its part of
+
+
+class Senses(NamedTuple):
+    """One thing as it is seen, heard and read; None for a sense that is missing.
+
+    >>> Senses(text="seven").given
+    ('text',)
+    """
+
+    image: Any = None
+    audio: Any = None
+    text: Any = None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The senses that are there."""
+        return tuple(name for name, value in self._asdict().items() if value is not None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,8 +39,8 @@ class Dataset:
 
     Attributes:
         x: the samples, first axis N. Images: (N, channels, height, width) float32 in [0, 1]. Sounds: (N,) objects, each
-            a float32 array (samples,) in [−1, 1], of any length. Texts: (N,) objects, each a str. A list or tuple of
-            sounds or texts becomes such an array.
+            a float32 array (samples,) in [−1, 1], of any length. Texts: (N,) objects, each a str. All three together: (N,)
+            objects, each a `Senses` of these. A list or tuple of sounds, texts or senses becomes such an array.
         y: (N,) int64 labels, `class_names[y[i]]` being the name of sample i's class.
         class_names: one name per class.
         name, source, licence: what to cite and what is allowed.
@@ -68,7 +86,9 @@ class Dataset:
 
     @property
     def sense(self) -> str:
-        """ "image", "audio" or "text": what the samples are."""
+        """ "image", "audio", "text" or "all three": what the samples are."""
+        if self.x.dtype == object and len(self.x) and isinstance(self.x[0], Senses):
+            return ALL_THREE
         if self.rate is not None:
             return "audio"
         return "text" if self.x.dtype.kind in "OUT" else "image"
@@ -111,6 +131,8 @@ class Dataset:
     def _described(self) -> str:
         if self.sense == "image":
             return f"samples of {'×'.join(str(size) for size in self.x.shape[1:])} {self.x.dtype}"
+        if self.sense == ALL_THREE:
+            return f"samples of {' and '.join(sorted({name for sample in self.x for name in sample.given}))}"
         lengths = [len(sample) for sample in self.x] or [0]
         if self.rate is not None:
             return f"sounds of {min(lengths) / self.rate:.2f} to {max(lengths) / self.rate:.2f} s at {self.rate:,} Hz"
@@ -146,13 +168,13 @@ def chosen_rows(chosen: Any, n: int) -> np.ndarray:
 
 
 def as_samples(samples: Sequence[Any]) -> np.ndarray:
-    """Return texts, or sounds of any lengths, as an array (N,) of objects, which indices and masks can cut.
+    """Return texts, sounds of any lengths or senses, as an array (N,) of objects, which indices and masks can cut.
 
     >>> as_samples([np.zeros(3), np.zeros(3)]).shape
     (2,)
     """
     for i, sample in enumerate(samples):
-        if not isinstance(sample, str) and not (isinstance(sample, np.ndarray) and sample.ndim == 1):
+        if not isinstance(sample, str | Senses) and not (isinstance(sample, np.ndarray) and sample.ndim == 1):
             kind = f"an array {sample.shape}" if isinstance(sample, np.ndarray) else f"a {type(sample).__name__}"
             raise TypeError(
                 f"Dataset: sample {i} is {kind}, expected texts (str) or sounds, arrays with one axis: "

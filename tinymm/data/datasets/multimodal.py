@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinymm.data.datasets.dataset import Dataset, as_samples, chosen_rows
+from tinymm.data.datasets.dataset import Dataset, Senses, as_samples, chosen_rows
 from tinymm.data.datasets.images import load_digits
 from tinymm.data.datasets.spoken import load_spoken_digits
 from tinymm.data.datasets.typed import TypedDigit, same_when_typed, typed_digits
@@ -63,6 +63,16 @@ class MultimodalDataset:
             *(self.senses[name], self.y, self.class_names, f"{self.name}, {name}", self.source, self.licence),
             groups={"image": None, "audio": self.voice, "text": self.form}[name],
             rate=self.rate if name == "audio" else None,
+        )
+
+    def together(self) -> Dataset:
+        """Return samples that are `Senses`, with the voice as `groups` and the image's number as `index`."""
+        x = [Senses(*sample) for sample in zip(self.image, self.audio, self.text, strict=True)]
+        return Dataset(
+            *(x, self.y, self.class_names, self.name, self.source, self.licence),  # type: ignore[arg-type]
+            groups=self.voice,
+            index=self.image_number,
+            rate=self.rate,
         )
 
     def subset(self, chosen: Any) -> "MultimodalDataset":
