@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tinymm import formulas
 from tinymm.kernels import conv_relu_pool, convolution, threads
+from tinymm.kernels import convolution_gradients as gradients
 
 TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
 
@@ -38,8 +39,8 @@ def test_it_is_the_three_formulas_in_one(n, channels, filters, rows, columns, k,
     plain = (1, 1), pads, (1, 1), 1
     dx, dweight, dbias = conv_relu_pool.gradients(g, codes, x, weight, pads)
     for found, expected in (
-        (dx, convolution.conv2d_input_gradient(spread, weight, x.shape, *plain)),
-        (dweight, convolution.conv2d_weight_gradient(x, spread, weight.shape, *plain)),
+        (dx, gradients.conv2d_input_gradient(spread, weight, x.shape, *plain)),
+        (dweight, gradients.conv2d_weight_gradient(x, spread, weight.shape, *plain)),
         (dbias, spread.sum(axis=(0, 2, 3))),
     ):
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 10)

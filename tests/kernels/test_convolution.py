@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tinymm import formulas
 from tinymm.kernels import convolution, threads
+from tinymm.kernels import convolution_gradients as gradients
 
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}
 PLAIN = ((1, 1), (0, 0), (1, 1), 1)
@@ -60,8 +61,8 @@ def test_gradients_are_the_transposes_of_the_convolution(problem):
     x, weight, _, options = problem
     y = formulas.convolution(x.astype(float), weight.astype(float), None, *options)
     g = np.random.default_rng(1).standard_normal(y.shape).astype(x.dtype)
-    dx = convolution.conv2d_input_gradient(g, weight, x.shape, *options)
-    dw = convolution.conv2d_weight_gradient(x, g, weight.shape, *options)
+    dx = gradients.conv2d_input_gradient(g, weight, x.shape, *options)
+    dw = gradients.conv2d_weight_gradient(x, g, weight.shape, *options)
     assert (dx.shape, dx.dtype, dw.shape, dw.dtype) == (x.shape, x.dtype, weight.shape, weight.dtype)
     tolerance = TOLERANCE[x.dtype.type] * (1 + np.sqrt(y.size) * 10)
     assert np.vdot(dx.astype(float), x) == pytest.approx(np.vdot(g, y), abs=tolerance)
@@ -77,8 +78,8 @@ def test_gradients_equal_torch(problem):
     y = torch.nn.functional.conv2d(*tensors, *options)
     g = np.random.default_rng(1).standard_normal(y.shape).astype(x.dtype)
     y.backward(torch.tensor(g))
-    assert_close(convolution.conv2d_input_gradient(g, weight, x.shape, *options), tensors[0].grad.numpy())
-    assert_close(convolution.conv2d_weight_gradient(x, g, weight.shape, *options), tensors[1].grad.numpy())
+    assert_close(gradients.conv2d_input_gradient(g, weight, x.shape, *options), tensors[0].grad.numpy())
+    assert_close(gradients.conv2d_weight_gradient(x, g, weight.shape, *options), tensors[1].grad.numpy())
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 28, 28), (3, 8, 13, 13), (2, 3, 32, 32)])
@@ -88,8 +89,8 @@ def test_sizes_of_common_models(shape, filters):
     x, weight = rng.standard_normal(shape), rng.standard_normal((filters, shape[1], 3, 3))
     y = formulas.convolution(x, weight)
     assert_close(convolution.conv2d(x, weight, None, *PLAIN), y)
-    dx = convolution.conv2d_input_gradient(y, weight, x.shape, *PLAIN)
-    dw = convolution.conv2d_weight_gradient(x, y, weight.shape, *PLAIN)
+    dx = gradients.conv2d_input_gradient(y, weight, x.shape, *PLAIN)
+    dw = gradients.conv2d_weight_gradient(x, y, weight.shape, *PLAIN)
     assert np.vdot(dx, x) == pytest.approx(np.vdot(y, y), rel=1e-12)
     assert np.vdot(dw, weight) == pytest.approx(np.vdot(y, y), rel=1e-12)
 
@@ -100,8 +101,8 @@ def test_views_with_gaps_and_negative_strides():
     weight = rng.standard_normal((3, 3, 6, 8)).T[::2, ::-1]
     y = formulas.convolution(x, weight)
     assert_close(convolution.conv2d(x, weight, None, *PLAIN), y)
-    dx = convolution.conv2d_input_gradient(y[:, ::-1, ::-1], weight, x.shape, *PLAIN)
-    dx_of_copy = convolution.conv2d_input_gradient(y[:, ::-1, ::-1].copy(), weight.copy(), x.shape, *PLAIN)
+    dx = gradients.conv2d_input_gradient(y[:, ::-1, ::-1], weight, x.shape, *PLAIN)
+    dx_of_copy = gradients.conv2d_input_gradient(y[:, ::-1, ::-1].copy(), weight.copy(), x.shape, *PLAIN)
     np.testing.assert_array_equal(dx, dx_of_copy)
 
 
@@ -112,9 +113,9 @@ def test_nan_stays_where_the_filter_sees_it():
     np.testing.assert_array_equal(y, formulas.convolution(x, weight))
     g = np.ones_like(y)
     g[0, 1, 0, 6] = np.inf
-    dx = convolution.conv2d_input_gradient(g, weight, x.shape, *PLAIN)
+    dx = gradients.conv2d_input_gradient(g, weight, x.shape, *PLAIN)
     assert np.isinf(dx[0, 0, :3, 6:]).all() and np.isinf(dx).sum() == 9
-    dw = convolution.conv2d_weight_gradient(x, np.ones_like(y), weight.shape, *PLAIN)
+    dw = gradients.conv2d_weight_gradient(x, np.ones_like(y), weight.shape, *PLAIN)
     np.testing.assert_array_equal(np.isnan(dw[0, 0]), [[False, False, True]] * 3)
 
 
@@ -130,8 +131,8 @@ def test_same_bits_with_any_number_of_threads():
         for number in (1, 2, 5):
             threads.set_num_threads(number)
             y = convolution.conv2d(x, weight, None, *PLAIN)
-            dx = convolution.conv2d_input_gradient(y, weight, x.shape, *PLAIN)
-            dw = convolution.conv2d_weight_gradient(x, y, weight.shape, *PLAIN)
+            dx = gradients.conv2d_input_gradient(y, weight, x.shape, *PLAIN)
+            dw = gradients.conv2d_weight_gradient(x, y, weight.shape, *PLAIN)
             results.add(y.tobytes() + dx.tobytes() + dw.tobytes())
     finally:
         threads.set_num_threads(before)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tinymm import formulas
 from tinymm.kernels import convolution, threads, winograd
+from tinymm.kernels import convolution_gradients as gradients
 
 TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
 PLAIN = (1, 1)
@@ -55,8 +56,8 @@ def test_what_is_not_finite_goes_the_direct_way(value):
     with np.errstate(all="ignore"):
         y = convolution.conv2d(x, weight, bias, PLAIN, (1, 1), PLAIN, 1)
         expected = formulas.convolution(x, weight, bias, padding=1)
-        dx = convolution.conv2d_input_gradient(g, weight, x.shape, PLAIN, (1, 1), PLAIN, 1)
-        dw = convolution.conv2d_weight_gradient(x, g, weight.shape, PLAIN, (1, 1), PLAIN, 1)
+        dx = gradients.conv2d_input_gradient(g, weight, x.shape, PLAIN, (1, 1), PLAIN, 1)
+        dw = gradients.conv2d_weight_gradient(x, g, weight.shape, PLAIN, (1, 1), PLAIN, 1)
     np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
     np.testing.assert_array_equal(np.isposinf(y), np.isposinf(expected))
     windows = np.ones((7, 6), bool)

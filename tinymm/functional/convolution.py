@@ -22,19 +22,19 @@ def _conv2d(x, weight, bias, stride, padding, dilation, groups):
 @operation()
 def _conv2d_input_gradient(g, weight, x_size, stride, padding, dilation, groups):
     """∂/∂x of Σ g·conv2d(x, w): every output pixel sends its gradient back through the filter it saw x with."""
-    return kernels.convolution.conv2d_input_gradient(g, weight, x_size, stride, padding, dilation, groups)
+    return kernels.convolution_gradients.conv2d_input_gradient(g, weight, x_size, stride, padding, dilation, groups)
 
 
 @operation()
 def _conv2d_weight_gradient(x, g, weight_size, stride, padding, dilation, groups):
     """∂/∂w of Σ g·conv2d(x, w): how often each filter tap met which pixel, weighted by g."""
-    return kernels.convolution.conv2d_weight_gradient(x, g, weight_size, stride, padding, dilation, groups)
+    return kernels.convolution_gradients.conv2d_weight_gradient(x, g, weight_size, stride, padding, dilation, groups)
 
 
 @operation()
 def _conv2d_bias_gradient(g):
     """∂/∂b of Σ g·conv2d(x, w, b): the sum over all pixels of a filter's plane."""
-    return kernels.convolution.conv2d_bias_gradient(g)
+    return kernels.convolution_gradients.conv2d_bias_gradient(g)
 
 
 _conv2d.gradient(

@@ -2,17 +2,16 @@
 
 Each image with padding is copied once into a buffer; its patches are never gathered. Output pixel q and filter tap k
 meet at `buffer[places[q] + offsets[k]]`: a matrix given by two tables, which is what the tile takes.
-Two ways lead to the product of that matrix with the filters:
+Three ways lead to the product of that matrix with the filters:
 
+- stride 1 and rows of pixels that fill vectors well: tiles of filters x pixels of one row, made where they go;
 - many filters: tiles of pixels x filters, which are transposed on their way out;
 - few filters, stride 1: tiles of filters x pixels. Counting pixels along the rows of the buffer, q = i * columns + j, puts
   neighbours side by side for every tap. The last few q of each row are not pixels of the output and are thrown away.
 
-The gradient of the weights is the product over pixels of the same matrix and the output's gradient (with few filters, one
-dot product after another). The gradient of the input is a convolution of the output's gradient with the filters
-turned around; with stride s, input pixels of one remainder modulo s meet the same taps, so it is s x s small convolutions.
-Filters of 3 x 3 on many channels take another way, `tinymm.kernels.winograd`.
-Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), draws them all.
+Filters of 3 x 3 on many channels take another way, `tinymm.kernels.winograd`. The derivatives are in
+`tinymm.kernels.convolution_gradients`. Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016),
+draws them all.
 """
 
 import functools
@@ -21,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tinymm.kernels import threads, winograd
-from tinymm.kernels.jit import REASSOCIATE, kernel
+from tinymm.kernels.jit import kernel
 from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.rows import copy_row, copy_row_plus
 from tinymm.kernels.tile import (
     FLAT_ROWS,
     ROWS,
@@ -31,6 +31,7 @@ from tinymm.kernels.tile import (
     flat_width,
     row_by_tables,
     tile_by_tables,
+    tile_of_row,
     width,
 )
 from tinymm.kernels.transpose import transpose
@@ -70,8 +71,7 @@ def fill(buffer, image, layout):
     for c in range(channels):
         for r in range(max(0, -layout.top), min(height, layout.rows - layout.top)):
             start = (c * layout.rows + r + layout.top) * layout.columns + layout.left
-            for j in range(first, last):
-                buffer[np.uintp(start + j)] = image[c, r, np.uintp(j)]
+            copy_row(image[c, r], first, buffer, start + first, last - first)
 
 
 @kernel
@@ -81,18 +81,17 @@ def lies_so(x, layout):
 
 
 @kernel
-def _copy_out(results, pitch, filters, planes, target):
-    """Copy the results (filters, target.rows rows of `pitch` numbers) to where the target says."""
-    for f in range(filters):
+def _copy_out(results, pitch, bias, planes, target):
+    """Copy the results, target.rows rows of `pitch` numbers, and a filter's bias to where the target says."""
+    for f in range(len(planes)):
         for i in range(target.rows):
             row = planes[f, target.top + i * target.row_step]
             first = i * pitch
             if target.column_step == 1:
-                for j in range(target.columns):
-                    row[np.uintp(target.left + j)] = results[f, np.uintp(first + j)]
+                copy_row_plus(results[f], first, row, target.left, target.columns, bias[f])
             else:
                 for j in range(target.columns):
-                    row[target.left + j * target.column_step] = results[f, first + j]
+                    row[target.left + j * target.column_step] = results[f, first + j] + bias[f]
 
 
 @kernel
@@ -109,6 +108,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     tiles = scratch(PIXELS + ROWS, columns, x)
     results = np.empty((columns, 0 if dense else pixels), x.dtype)
+    no_bias = np.zeros(columns, x.dtype)  # tiles begin with it
     filled = -1
     for item in range(start, stop):
         n, g, panel = item // (groups * panels), item // panels % groups, item % panels
@@ -134,7 +134,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
                     )  # fmt: skip
             transpose(tiles[:block, :some], out[:some, q : q + block])
         if not dense:
-            _copy_out(results, target.columns, some, planes, target)
+            _copy_out(results, target.columns, no_bias, planes, target)
 
 
 @kernel
@@ -152,24 +152,51 @@ def _filters_by_pixels(start, stop, x, layout, size, step, offsets, weight, bias
         for g in range(groups):
             for o in range(0, filters, FLAT_ROWS):
                 first, some = g * filters + o, min(filters - o, FLAT_ROWS)
-                planes = y[n, first : first + some]
-                for f in range(some):
-                    results[f] = bias[first + f]
                 if some == 1:  # a tile of several rows would be almost empty
                     for q in range(0, pixels, 2 * step):
                         row_by_tables(
                             weight, first * depth, a_row, 0, 1, a_step,
                             buffer, g * group_size + q, offsets, depth,
-                            results, q, pitch, True,
+                            results, q, pitch, False,
                         )  # fmt: skip
                 else:
                     for q in range(0, pixels, step):
                         flat_tile_by_tables(
                             weight, first * depth, a_row, 0, some, a_step,
                             buffer, g * group_size + q, offsets, depth,
-                            results, q, pitch, True,
+                            results, q, pitch, False,
                         )  # fmt: skip
-                _copy_out(results, layout.columns, some, planes, target)
+                _copy_out(results, layout.columns, bias[first:], y[n, first : first + some], target)
+
+
+@kernel
+def _rows_of_pixels(start, stop, x, layout, size, offsets, weight, bias, y, target, groups):
+    """The same, a row of pixels after the other, straight to where they go; the rows must be as long as a vector."""
+    filters, depth = weight.shape[0] // groups, weight.shape[1]
+    group_size, pixels = layout.rows * layout.columns * (x.shape[1] // groups), y.shape[2] * y.shape[3]
+    direct = lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    step = TILE_BYTES // x.itemsize
+    last, apart = max(target.columns - step, 0), min(target.columns - step // 2, step // 2)
+    for n in range(start, stop):
+        if not direct:
+            fill(buffer, x[n], layout)
+        for g in range(groups):
+            image = (n if direct else 0) * size + g * group_size
+            for o in range(0, filters, ROWS):
+                first = g * filters + o
+                for i in range(target.rows):
+                    to = (
+                        (n * y.shape[1] + first) * pixels
+                        + (target.top + i * target.row_step) * y.shape[3]
+                        + target.left
+                    )
+                    for j in range(0, target.columns, step):
+                        j = min(j, last)
+                        tile_of_row(
+                            weight, first * depth, depth, min(filters - o, ROWS), bias, first,
+                            buffer, image + i * layout.columns + j, offsets, depth, y, to + j, pixels, apart,
+                        )  # fmt: skip
 
 
 def plain(array: np.ndarray) -> np.ndarray:
@@ -177,7 +204,7 @@ def plain(array: np.ndarray) -> np.ndarray:
     return np.require(array, requirements=("C", "W"))
 
 
-def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
+def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
     """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]."""
     if y.size == 0 or target.rows * target.columns == 0:
         return
@@ -188,7 +215,17 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
     # tiles that each way needs; they cost about the same
     by_pixels = -(-filters // columns) * -(-target.rows * target.columns // ROWS)
     by_filters = -(-filters // FLAT_ROWS) * -(-pitch // step)
-    if stride == (1, 1) and by_filters < by_pixels:
+    in_vectors = -(-target.columns // columns) * columns  # of a row, and then some
+    if (
+        stride == (1, 1) == (target.row_step, target.column_step)
+        and filters >= ROWS
+        and 4 * target.columns >= 3 * in_vectors
+    ):
+        threads.run(
+            _rows_of_pixels, len(x), x, layout, size, offsets, plain(weight), bias, y, target, groups,
+            grain=grain(filters * groups * depth * pitch),
+        )  # fmt: skip
+    elif stride == (1, 1) and by_filters < by_pixels:
         reach = size - size // groups + int(max(offsets, default=0)) + pitch + 2 * step
         threads.run(
             _filters_by_pixels, len(x), x, layout, max(size, reach), step, offsets, plain(weight), bias,
@@ -196,7 +233,7 @@ def _convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups)
         )  # fmt: skip
     else:
         packed, biases = pack_filters(weight, bias, groups)
-        panels, places = packed.shape[1], _places(layout, (target.rows, target.columns), stride)
+        panels, places = packed.shape[1], places_of(layout, (target.rows, target.columns), stride)
         threads.run(
             _pixels_by_filters, len(x) * groups * panels, x, layout, size, places, offsets,
             packed, biases, y, target, grain=grain(columns * depth * pitch),
@@ -222,7 +259,7 @@ def grain(multiply_adds: int) -> int:
 
 
 @functools.lru_cache
-def _places(layout: Layout, size: Pair, stride: Pair) -> np.ndarray:
+def places_of(layout: Layout, size: Pair, stride: Pair) -> np.ndarray:
     """Where the first tap finds its pixel for each of (rows, columns) output pixels."""
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (rows * stride[0] * layout.columns + columns * stride[1]).ravel()
@@ -262,173 +299,5 @@ def conv2d(
     bias = np.zeros(filters, x.dtype) if bias is None else plain(bias)
     offsets = offsets_of(layout, channels, tuple(kernel), dilation)
     filters_by_taps = weight.reshape(filters, -1)
-    _convolve(plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
+    convolve(plain(x), layout, offsets, stride, filters_by_taps, bias, y, Target(*out), groups)
     return y
-
-
-def conv2d_input_gradient(
-    g: np.ndarray,
-    weight: np.ndarray,
-    input_shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
-    if winograd.suits(weight.shape, stride, padding, dilation, groups):
-        found = winograd.input_gradient(plain(g), weight, padding)
-        if found is not None:
-            return found
-    filters, channels, *kernel = weight.shape
-    dx = np.empty(input_shape, g.dtype)
-    g = plain(g)
-    no_bias = np.zeros(input_shape[1], g.dtype)
-    # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
-    turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
-    for phase in np.ndindex(*stride):
-        (rows, up, height, top), (columns, back, width, left) = (
-            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1)
-        )
-        # The first of these pixels takes row (top + padding) // stride of g from the tap that is 0 rows up; with as
-        # many rows above it as the furthest tap needs, this row comes first in the buffer.
-        most_up, most_back = int(max(up, default=0)), int(max(back, default=0))
-        layout = Layout(
-            height + most_up,
-            width + most_back,
-            most_up - (top + padding[0]) // stride[0],
-            most_back - (left + padding[1]) // stride[1],
-        )
-        o, u, v = np.ogrid[: filters // groups, : len(rows), : len(columns)]
-        offsets = (o * layout.rows + most_up - up[u]) * layout.columns + most_back - back[v]
-        some = turned[..., rows[:, None], columns].reshape(groups * channels, -1)
-        target = Target(height, width, top, left, *stride)
-        _convolve(g, layout, offsets.ravel(), (1, 1), some, no_bias, dx, target, groups)
-    return dx
-
-
-def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Along one axis, for input pixels y with (y + padding) % stride == phase: the taps that meet them, how many rows of
-    the output each tap goes back, how many such pixels there are, and the first."""
-    taps = np.arange(kernel)
-    taps = taps[taps * dilation % stride == phase]
-    first = (phase - padding) % stride
-    return taps, taps * dilation // stride, len(range(first, size, stride)), first
-
-
-@kernel
-def _weight_products(start, stop, total, x, layout, places, offsets, g):
-    """total[group, k, o] += the sum over pixels q of buffer[offsets[k] + places[q]] * g[q, o]."""
-    groups, taps, filters = total.shape
-    some_filters, depth = g.shape[1] // groups, len(offsets)
-    size = layout.rows * layout.columns * x.shape[1]
-    direct = lies_so(x, layout)
-    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
-    columns = TILE_BYTES // x.itemsize
-    b_step = np.arange(PIXELS) * columns
-    block = scratch(PIXELS, columns, x)
-    block[:] = 0
-    for n in range(start, stop):
-        if not direct:
-            fill(buffer, x[n], layout)
-        for group in range(groups):
-            image = (n if direct else 0) * size + group * (size // groups)
-            for o in range(0, some_filters, columns):
-                first, some = group * some_filters + o, min(some_filters - o, columns)
-                for q in range(0, len(places), PIXELS):
-                    pixels = min(len(places) - q, PIXELS)
-                    transpose(g[n, first : first + some, q : q + pixels], block[:pixels, :some])
-                    for k in range(0, depth, ROWS):
-                        tile_by_tables(
-                            buffer, image, offsets, k, min(depth - k, ROWS), places[q:],
-                            block, 0, b_step, pixels,
-                            total, (group * taps + k) * filters + o, filters, True,
-                        )  # fmt: skip
-
-
-@kernel(fastmath=REASSOCIATE)
-def _weight_dots(start, stop, total, x, layout, stride, offsets, g, groups):
-    """total[o, k] += the sum over output pixels of g[o] times the pixels that tap k sees, one tap after another.
-
-    With the rows of g laid out as those of the buffer, and zeros between them, neighbours stay side by side.
-    """
-    filters, (rows, columns) = g.shape[1] // groups, g.shape[2:]
-    size = layout.rows * layout.columns * x.shape[1]
-    direct = lies_so(x, layout)
-    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
-    step, pitch = stride[1], stride[0] * layout.columns
-    length = (rows - 1) * pitch + (columns - 1) * step + 1
-    spaced = np.zeros(length, x.dtype)
-    for n in range(start, stop):
-        if not direct:
-            fill(buffer, x[n], layout)
-        for o in range(filters * groups):
-            image = (n if direct else 0) * size + o // filters * (size // groups)
-            for i in range(rows):
-                if step == 1:
-                    row = spaced[i * pitch : i * pitch + columns]
-                    for j in range(row.size):
-                        row[j] = g[n, o, i, j]
-                else:
-                    for j in range(columns):
-                        spaced[i * pitch + j * step] = g[n, o, i, j]
-            for k in range(len(offsets)):
-                seen = buffer[image + offsets[k] : image + offsets[k] + length]
-                dot = x.dtype.type(0)
-                for q in range(length):
-                    dot += spaced[q] * seen[q]
-                if not np.isfinite(dot):  # perhaps only because a zero between the rows met such a number
-                    dot = x.dtype.type(0)
-                    for i in range(rows):
-                        for j in range(columns):
-                            dot += g[n, o, i, j] * seen[i * pitch + j * step]
-                total[o, k] += dot
-
-
-def conv2d_weight_gradient(
-    x: np.ndarray,
-    g: np.ndarray,
-    weight_shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """dw[o, c, u, v] = the sum over n, i, j of g[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]."""
-    if winograd.suits(weight_shape, stride, padding, dilation, groups):
-        found = winograd.weight_gradient(plain(x), plain(g), padding)
-        if found is not None:
-            return found
-    filters, channels, *kernel = weight_shape
-    layout, out = geometry(x.shape, kernel, stride, padding, dilation)
-    places, offsets = _places(layout, out, stride), offsets_of(layout, channels, tuple(kernel), dilation)
-    columns, per_group = width(x.dtype), filters // groups
-    x, g = plain(x), plain(g)
-    if per_group < FLAT_ROWS:  # most of a tile would be empty
-        return threads.run_sum(
-            _weight_dots, len(x), (filters, len(offsets)), x.dtype, x, layout, stride, offsets, g, groups,
-            grain=grain(filters * len(offsets) * len(places)),
-        ).reshape(weight_shape)  # fmt: skip
-    whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
-    total = threads.run_sum(
-        _weight_products, len(x), whole_tiles, x.dtype, x, layout, places, offsets,
-        g.reshape(len(g), filters, len(places)), grain=grain(filters * len(offsets) * len(places)),
-    )  # fmt: skip
-    return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)
-
-
-@kernel(fastmath=REASSOCIATE)
-def _channel_sums(start, stop, total, g):
-    for n in range(start, stop):
-        for c in range(total.size):
-            values = g[n, c]
-            added = values.dtype.type(0)
-            for q in range(values.size):
-                added += values[q]
-            total[c] += added
-
-
-def conv2d_bias_gradient(g: np.ndarray) -> np.ndarray:
-    """db[o] = the sum over n, i, j of g[n, o, i, j]."""
-    planes = plain(g).reshape(*g.shape[:2], g.shape[2] * g.shape[3])
-    return threads.run_sum(_channel_sums, len(g), g.shape[1:2], g.dtype, planes, grain=grain(8 * planes[:1].size))

@@ -16,7 +16,6 @@ The tile does not ask how matrices lie in memory. `tile_by_tables` is told where
 last one may be anything that can be read: neither touches the others, so nothing leaks from padding into results.
 """
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -25,24 +24,22 @@ from numba.extending import intrinsic
 
 from tinymm.kernels.jit import kernel
 from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.vectors import (
+    REGISTERS,
+    VECTOR_BYTES,
+    first_lanes,
+    load_vector,
+    multiply_add,
+    splat,
+    store_vector,
+)
 
-
-def _vector_shape() -> tuple[int, int, int]:
-    """Bytes in a vector, rows and vectors in a tile: as much as the registers of this CPU hold."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):  # 32 registers
-        return 64, 8, 2
-    if features.get("avx2"):  # 16 registers
-        return 32, 6, 2
-    if llvm.get_default_triple().startswith(("aarch64", "arm64")):  # 32 registers
-        return 16, 8, 2
-    return 16, 4, 2
-
-
-VECTOR_BYTES, ROWS, VECTORS = _vector_shape()
+ROWS, VECTORS = (8, 2) if REGISTERS == 32 else (6, 2)  # a tile: as much as the registers hold
 TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
 FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few rows
 ROW_VECTORS = 2 * FLAT_VECTORS  # of a tile of one row, for C of so many columns
+DOT_TAPS = 3  # columns of a tile of dot products: 3 x 3 filters have a multiple of them
+DOT_ROWS = 8 if REGISTERS == 32 else 4
 THIN = 2  # panels at a time for a single row
 FEW_ROWS = 2  # of A would leave a tile almost empty
 
@@ -57,23 +54,19 @@ def flat_width(dtype: np.dtype) -> int:
     return FLAT_VECTORS * VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
-def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, accumulate):
-    """Emit a tile. place_a(i, k) gives a pointer to a number, place_b(k, j) and place_c(i, j) to vector j of a row."""
+def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, accumulate=None, begin=None):
+    """Emit a tile. place_a(i, k) gives a pointer to a number, place_b(k, j) and place_c(i, j) to vector j of a row.
+
+    C is replaced, or added to where `accumulate` is true. begin(i) gives the number that the sums of row i begin with, 0
+    without it.
+    """
     rows, vectors = shape
     kind = context.get_value_type(number)
     lanes = VECTOR_BYTES * 8 // number.bitwidth
     vector = ir.VectorType(kind, lanes)
     index = depth.type
-    multiply_add = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lanes}f{number.bitwidth}"
-    )
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    nothing = ir.Constant(vector, ir.Undefined)
-    align = number.bitwidth // 8
-
-    def at(pointer):
-        return builder.bitcast(pointer, vector.as_pointer())
-
+    zero = ir.Constant(vector, [0.0] * lanes)
+    first = [splat(builder, begin(i), lanes) if begin else zero for i in range(rows)]
     before = builder.block
     head, body, end = (builder.append_basic_block(f"tile.{name}") for name in ("head", "body", "end"))
     builder.branch(head)
@@ -82,29 +75,28 @@ def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, acc
     k = builder.phi(index)
     k.add_incoming(ir.Constant(index, 0), before)
     sums = [builder.phi(vector) for _ in range(rows * vectors)]
-    for total in sums:
-        total.add_incoming(ir.Constant(vector, [0.0] * lanes), before)
+    for i, total in enumerate(sums):
+        total.add_incoming(first[i // vectors], before)
     builder.cbranch(builder.icmp_signed("<", k, depth), body, end)
 
     builder.position_at_end(body)
-    columns = [builder.load(at(place_b(k, j)), align=align) for j in range(vectors)]
+    columns = [load_vector(builder, place_b(k, j), vector) for j in range(vectors)]
     for i in range(rows):
-        value = builder.load(place_a(i, k), align=align)
-        first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-        value = builder.shuffle_vector(first, nothing, everywhere)
+        value = splat(builder, builder.load(place_a(i, k)), lanes)
         for j in range(vectors):
             total = sums[i * vectors + j]
-            total.add_incoming(builder.call(multiply_add, [value, columns[j], total]), body)
+            total.add_incoming(multiply_add(builder, value, columns[j], total), body)
     k.add_incoming(builder.add(k, ir.Constant(index, 1)), body)
     builder.branch(head)
 
     builder.position_at_end(end)
     for i in range(rows):
         for j in range(vectors):
-            place = at(place_c(i, j))
-            total = sums[i * vectors + j]
-            added = builder.fadd(builder.load(place, align=align), total)
-            builder.store(builder.select(accumulate, added, total), place, align=align)
+            place, total = place_c(i, j), sums[i * vectors + j]
+            if accumulate is not None:
+                added = builder.fadd(load_vector(builder, place, vector), total)
+                total = builder.select(accumulate, added, total)
+            store_vector(builder, total, place)
 
 
 class _Emitter:
@@ -114,6 +106,7 @@ class _Emitter:
         self.context, self.builder = context, builder
         self.signature, self.arguments = signature, arguments
         self.lanes = VECTOR_BYTES * 8 // signature.args[0].dtype.bitwidth
+        self.number = context.get_value_type(signature.args[0].dtype)
 
     def vector(self, row, j):
         return self.builder.gep(row, [ir.Constant(ir.IntType(64), j * self.lanes)])
@@ -208,6 +201,47 @@ def tile_by_strides(
 
 
 @intrinsic
+def tile_of_row(
+    typing, a, a_start, a_row, rows, bias, bias_start, b, b_start, b_step, depth, c, c_start, c_stride, apart
+):
+    """C[i, :] = bias[i] + the sum over k of A[i, k] B[k, :], where C is VECTORS vectors, `apart` numbers from each other.
+
+    A[i, k] = a[a_start + i * a_row + k] for i < rows and k < depth, B[k, :] = b[b_start + b_step[k] :],
+    C[i, :] = c[c_start + i * c_stride :], bias[i] = bias[bias_start + i]. With less than a vector's numbers between them
+    vectors overlap and agree. Only `rows` rows are written.
+    """
+
+    def emit(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, a_row, rows, _, bias_start, _, b_start, _, depth, _, c_start, c_stride, apart = arguments
+        a_data, bias_data, b_data = (
+            emitter.pointer(0, a_start),
+            emitter.pointer(4, bias_start),
+            emitter.pointer(6, b_start),
+        )
+        b_step, c_data = emitter.pointer(8, ir.Constant(depth.type, 0)), emitter.pointer(10, c_start)
+        numbers = [emitter.row(i, rows) for i in range(ROWS)]
+        rows_of_a = [builder.gep(a_data, [builder.mul(a_row, i)]) for i in numbers]
+        rows_of_c = [builder.gep(c_data, [builder.mul(c_stride, i)]) for i in numbers]
+
+        def vector(row, j):
+            return builder.gep(row, [builder.mul(apart, ir.Constant(apart.type, j))])
+
+        _emit(
+            context, builder, signature.args[0].dtype, (ROWS, VECTORS),
+            lambda i, k: builder.gep(rows_of_a[i], [k]),
+            lambda k, j: vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
+            depth,
+            lambda i, j: vector(rows_of_c[i], j),
+            begin=lambda i: builder.load(builder.gep(bias_data, [numbers[i]])),
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(a, n, n, n, bias, n, b, n, b_step, n, c, n, n, n), emit
+
+
+@intrinsic
 def _row_by_panels(typing, a, a_start, b, b_start, panel_size, depth, c, c_start):
     """c[c_start :] = a row of A times THIN panels of B: a tile of one row, wide enough to keep the CPU busy."""
 
@@ -223,13 +257,61 @@ def _row_by_panels(typing, a, a_start, b, b_start, panel_size, depth, c, c_start
 
         _emit(
             context, builder, signature.args[0].dtype, (1, THIN * VECTORS),
-            lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth,
-            lambda i, j: emitter.vector(c_data, j), ir.IntType(1)(0),
+            lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth, lambda i, j: emitter.vector(c_data, j),
         )  # fmt: skip
         return context.get_dummy_value()
 
     n = types.intp
     return types.void(a, n, b, n, n, n, c, n), emit
+
+
+@intrinsic
+def tile_of_dots(
+    typing, a, a_start, a_plane, planes, b, b_start, b_step, step, b_row, rows, columns, c, c_start, c_row
+):
+    """C[i, k, lane] += the sum over q of A[i, q] B[k, q], lane by lane, for pictures q of `rows` x `columns` numbers.
+
+    A[i, q], i < `planes`, begins at a[a_start + i * a_plane], row after row; B[k, q], k < DOT_TAPS, at
+    b[b_start + b_step[step + k]], its rows b_row apart. C[i, k] is a vector at c[c_start + i * c_row + k * lanes], whose
+    lanes add up to the dot product. C is a whole tile of DOT_ROWS rows.
+    """
+
+    def emit(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, a_plane, planes, _, b_start, _, step, b_row, rows, columns, _, c_start, c_row = arguments
+        a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(4, b_start), emitter.pointer(11, c_start)
+        b_step, index, lanes = emitter.pointer(6, step), rows.type, emitter.lanes
+        vector = ir.VectorType(emitter.number, lanes)
+        planes_of_a = [builder.gep(a_data, [builder.mul(a_plane, emitter.row(i, planes))]) for i in range(DOT_ROWS)]
+        planes_of_b = [builder.gep(b_data, [builder.load(builder.gep(b_step, [index(k)]))]) for k in range(DOT_TAPS)]
+        places = [
+            emitter.vector(builder.gep(c_data, [builder.mul(c_row, index(i))]), k)
+            for i in range(DOT_ROWS)
+            for k in range(DOT_TAPS)
+        ]
+        sums = [cgutils.alloca_once_value(builder, load_vector(builder, place, vector)) for place in places]
+
+        def add_products(a_at, b_at, mask=None):
+            seen = [load_vector(builder, builder.gep(plane, [b_at]), vector, mask) for plane in planes_of_b]
+            for i, plane in enumerate(planes_of_a):
+                value = load_vector(builder, builder.gep(plane, [a_at]), vector, mask)
+                for other, total in zip(seen, sums[i * DOT_TAPS :], strict=False):
+                    builder.store(multiply_add(builder, value, other, builder.load(total)), total)
+
+        left = builder.srem(columns, index(lanes))
+        whole, mask = builder.sub(columns, left), first_lanes(builder, left, lanes)
+        with cgutils.for_range(builder, rows) as row:
+            a_first, b_first = builder.mul(row.index, columns), builder.mul(row.index, b_row)
+            with cgutils.for_range_slice(builder, index(0), whole, index(lanes), inc=True) as (j, _):
+                add_products(builder.add(a_first, j), builder.add(b_first, j))
+            with builder.if_then(builder.icmp_signed(">", left, index(0))):
+                add_products(builder.add(a_first, whole), builder.add(b_first, whole), mask)
+        for place, total in zip(places, sums, strict=True):
+            store_vector(builder, builder.load(total), place)
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(a, n, n, n, b, n, b_step, n, n, n, n, c, n, n), emit
 
 
 @kernel
