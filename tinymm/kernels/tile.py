@@ -28,6 +28,7 @@ from tinymm.kernels.vectors import (
     REGISTERS,
     VECTOR_BYTES,
     first_lanes,
+    keep_rolled,
     load_vector,
     multiply_add,
     splat,
@@ -87,7 +88,7 @@ def _emit(context, builder, number, shape, place_a, place_b, depth, place_c, acc
             total = sums[i * vectors + j]
             total.add_incoming(multiply_add(builder, value, columns[j], total), body)
     k.add_incoming(builder.add(k, ir.Constant(index, 1)), body)
-    builder.branch(head)
+    keep_rolled(builder, builder.branch(head))
 
     builder.position_at_end(end)
     for i in range(rows):

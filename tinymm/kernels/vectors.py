@@ -75,3 +75,12 @@ def multiply_add(builder, a, b, c):
     return builder.call(
         cgutils.get_or_insert_function(builder.module, function, f"llvm.fmuladd.{_name(c.type)}"), [a, b, c]
     )
+
+
+def keep_rolled(builder, branch):
+    """Tell LLVM not to unroll the loop that this branch closes: registers that are all in use would be spilled."""
+    module = builder.module
+    disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    loop = ir.MDValue(module, [], name=str(len(module.metadata)))
+    loop.operands = (loop, disable)  # a loop's name is a node that begins with itself
+    branch.set_metadata("llvm.loop", loop)
