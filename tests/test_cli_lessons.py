@@ -90,3 +90,16 @@ def test_notebooks_of_an_installed_wheel_are_found(monkeypatch, tmp_path):
     monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "a" / "b" / "c.py"))
     monkeypatch.setattr(notebooks, "files", lambda name: [Listed(p) for p in share.rglob("*.ipynb")])
     assert notebooks.course_notebooks() == {1: share / "01_a.ipynb"}
+
+
+def test_the_other_lessons_come_along_so_that_links_work(folder):
+    assert main(["lessons", "1", "--solution", "--no-open"]) == 0
+    names = {path.name for path in folder.glob("*.ipynb")}
+    assert names == {"01_a_neuron-solution.ipynb"} | {path.name for path in notebooks.course_notebooks().values()}
+
+
+@pytest.mark.parametrize("option", ["--solution", "--fresh", "--no-open"])
+def test_an_option_without_a_lesson_asks_for_one(capsys, folder, option):
+    assert main(["lessons", option]) == 2
+    assert "which lesson?" in capsys.readouterr().err
+    assert not folder.exists()

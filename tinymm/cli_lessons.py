@@ -30,7 +30,7 @@ def add_lessons(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     lessons.add_argument("lesson", nargs="?", type=int, metavar="LESSON", help="the number of a lesson to open")
-    lessons.add_argument("--solution", action="store_true", help="open it with all exercises solved")
+    lessons.add_argument("--solution", action="store_true", help="open a copy with all exercises solved")
     lessons.add_argument("--fresh", action="store_true", help="begin again, keeping the old copy under another name")
     lessons.add_argument("--no-open", dest="open", action="store_false", help="only copy it, and say where it is")
     lessons.set_defaults(run=_lessons)
@@ -38,6 +38,8 @@ def add_lessons(commands: argparse._SubParsersAction) -> None:
 
 def _lessons(options: argparse.Namespace) -> int:
     if options.lesson is None:
+        if options.solution or options.fresh or not options.open:
+            raise ValueError("which lesson? Name its number, such as `tinymm lessons 1`")
         return _list()
     from tinymm.lessons.notebooks import copy_lesson
 

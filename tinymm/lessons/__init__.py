@@ -6,8 +6,8 @@ own with `exercise`; `judge` gives the verdict on an answer without printing any
 
 from tinymm.lessons.desk import check, hint, progress, solution
 from tinymm.lessons.exercise import Exercise, Lesson, Mistake, course, exercise
-from tinymm.lessons.explore import explore
 from tinymm.lessons.judging import Verdict, judge
+from tinymm.lessons.sliders import explore
 
 __all__ = [
     *("Exercise", "Lesson", "Mistake", "Verdict"),

@@ -24,7 +24,7 @@ from typing import Any
 
 from tinymm.files import write_atomically
 from tinymm.lessons.exercise import Exercise, find
-from tinymm.lessons.explore import STILL
+from tinymm.lessons.sliders import STILL
 
 EXERCISE = re.compile(r"# exercise (\S+)\s*")
 METADATA = {

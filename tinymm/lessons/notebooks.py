@@ -40,7 +40,7 @@ def _installed() -> list[Path]:
 def copy_lesson(number: int, solved: bool = False, fresh: bool = False) -> tuple[Path, bool]:
     """Copy a lesson into the learner's folder, unless it is there; returns its path and whether it is new.
 
-    A file that is there is never changed: with `fresh` it gets another name, 01_a_neuron-1.ipynb.
+    The other lessons that are missing there come along, so that links between lessons lead somewhere. A file that is there is never changed: with `fresh` it gets another name, 01_a_neuron-1.ipynb.
     The copy of a solution ends in `-solution`. Raises ValueError if there is no such lesson.
     """
     notebooks = course_notebooks()
@@ -50,6 +50,9 @@ def copy_lesson(number: int, solved: bool = False, fresh: bool = False) -> tuple
     stem = source.stem
     if solved:
         source, stem = source.parent / "solutions" / source.name, f"{stem}-solution"
+    for other in notebooks.values():
+        if other != source and not (beside := desk_folder() / other.name).exists():
+            write_atomically(beside, other.read_bytes())
     target = desk_folder() / f"{stem}.ipynb"
     if target.exists():
         if not fresh:

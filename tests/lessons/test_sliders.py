@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tinymm.lessons import explore
-from tinymm.lessons.explore import STILL
+from tinymm.lessons.sliders import STILL
 
 
 def test_outside_a_notebook_the_first_picture_is_drawn(monkeypatch):
@@ -22,7 +22,7 @@ def test_a_first_value_outside_its_slider_is_refused():
 @pytest.fixture
 def notebook(monkeypatch):
     monkeypatch.delenv(STILL, raising=False)
-    monkeypatch.setattr(sys.modules["tinymm.lessons.explore"], "_in_notebook", lambda: True)
+    monkeypatch.setattr(sys.modules["tinymm.lessons.sliders"], "_in_notebook", lambda: True)
 
 
 def test_in_a_notebook_there_are_sliders(notebook, monkeypatch):
