@@ -1,12 +1,35 @@
-"""Files that are written whole or not at all, and locks between processes."""
+"""Files that are written whole or not at all, locks between processes, and the folders that are the user's own."""
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
+
+PLATFORM_FOLDERS = {  # of each kind: the variable of the XDG specification, and its folder at home on Linux and macOS
+    "cache": ("XDG_CACHE_HOME", ".cache", "Library/Caches"),
+    "data": ("XDG_DATA_HOME", ".local/share", "Library/Application Support"),
+}
+
+
+def user_folder(kind: Literal["cache", "data"]) -> Path:
+    """Return tinymm's folder for what can be fetched again (cache) or cannot (data), by the custom of the platform.
+
+    Linux: `$XDG_CACHE_HOME/tinymm` or `~/.cache/tinymm`, `$XDG_DATA_HOME/tinymm` or `~/.local/share/tinymm`; macOS:
+    `~/Library/Caches/tinymm`, `~/Library/Application Support/tinymm`; Windows: `%LOCALAPPDATA%\\tinymm`. The variables
+    of XDG count everywhere when they are set. The folder is not made.
+    """
+    variable, linux, mac = PLATFORM_FOLDERS[kind]
+    base = os.environ.get(variable, "")
+    if not os.path.isabs(base):  # the XDG specification: ignore a relative path
+        if sys.platform == "win32":
+            base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+        else:
+            base = str(Path.home() / (mac if sys.platform == "darwin" else linux))
+    return Path(base) / "tinymm"
 
 
 def write_atomically(

@@ -7,13 +7,12 @@ where it stopped (RFC 9110, section 14: range requests), and two processes that 
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinymm.files import locked
+from tinymm.files import locked, user_folder
 
 CHUNK = 1 << 16
 TIMEOUT = 30  # seconds without an answer before the next address is tried
@@ -70,20 +69,8 @@ class RemoteFile:
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloads, by the custom of the platform.
-
-    Linux: `$XDG_CACHE_HOME/tinymm` or `~/.cache/tinymm`; macOS: `~/Library/Caches/tinymm`;
-    Windows: `%LOCALAPPDATA%\\tinymm`. `XDG_CACHE_HOME` counts everywhere when it is set.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):  # the XDG specification: ignore a relative path
-        if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-        elif sys.platform == "darwin":
-            base = str(Path.home() / "Library" / "Caches")
-        else:
-            base = str(Path.home() / ".cache")
-    return Path(base) / "tinymm"
+    """Return the folder for downloads, the user's cache: `tinymm.files.user_folder` says where that is."""
+    return user_folder("cache")
 
 
 def own_copy(name: str, folder: str) -> Path | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinymm.files import write_atomically
+from tinymm.files import user_folder, write_atomically
 from tinymm.lessons.exercise import Lesson, course, find
 from tinymm.lessons.judging import judge
 
@@ -19,23 +18,12 @@ _hints_given: dict[str, int] = {}
 
 
 def desk_folder() -> Path:
-    """The learner's folder, with notebooks and accepted answers: `$TINYMM_LESSONS`, or by the custom of the platform.
+    """The learner's folder, with notebooks and right answers: `$TINYMM_LESSONS`, or `lessons` in the user's data folder.
 
-    Linux: `$XDG_DATA_HOME/tinymm/lessons` or `~/.local/share/tinymm/lessons`; macOS:
-    `~/Library/Application Support/tinymm/lessons`; Windows: `%LOCALAPPDATA%\\tinymm\\lessons`.
+    On Linux that is `~/.local/share/tinymm/lessons`; see `tinymm.files.user_folder`.
     """
     own = os.environ.get("TINYMM_LESSONS")
-    if own:
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_DATA_HOME", "")
-    if not os.path.isabs(base):  # the XDG specification: ignore a relative path
-        if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-        elif sys.platform == "darwin":
-            base = str(Path.home() / "Library" / "Application Support")
-        else:
-            base = str(Path.home() / ".local" / "share")
-    return Path(base) / "tinymm" / "lessons"
+    return Path(own).expanduser().absolute() if own else user_folder("data") / "lessons"
 
 
 def check(number: str, answer: Any) -> None:

@@ -40,8 +40,9 @@ def _installed() -> list[Path]:
 def copy_lesson(number: int, solved: bool = False, fresh: bool = False) -> tuple[Path, bool]:
     """Copy a lesson into the learner's folder, unless it is there; returns its path and whether it is new.
 
-    The other lessons that are missing there come along, so that links between lessons lead somewhere. A file that is there is never changed: with `fresh` it gets another name, 01_a_neuron-1.ipynb.
-    The copy of a solution ends in `-solution`. Raises ValueError if there is no such lesson.
+    The other lessons that are missing there come along, so that links between lessons lead somewhere. A file that is
+    there is never changed: with `fresh` it gets another name, 01_a_neuron-1.ipynb. The copy of a solution ends in
+    `-solution`. Raises ValueError if there is no such lesson.
     """
     notebooks = course_notebooks()
     if number not in notebooks:
