@@ -19,6 +19,12 @@ def test_a_label_at_each_peak():
     assert plots.png(above).startswith(b"\x89PNG")
 
 
+def test_steps_that_go_on_after_the_sound():
+    above, below = plots.alignment(np.zeros((8, 4)), PEAKED, "abc", step=0.04)
+    assert above.get_xlim() == below.get_xlim() == (0, 0.4) and above.images[0].get_extent()[1] == 0.08
+    assert [round(text.xy[0], 3) for text in below.texts] == [0.06, 0.22, 0.3]
+
+
 def test_given_axes_are_drawn_into():
     from matplotlib.figure import Figure
 

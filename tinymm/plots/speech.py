@@ -20,13 +20,15 @@ def alignment(
     log_probs: ArrayLike,
     labels: Sequence[str],
     hop: float = 0.010,
+    step: float | None = None,
     title: str = "",
     ax: "Sequence[Axes] | None" = None,
 ) -> np.ndarray:
     """A spectrogram with the probabilities of the labels over time beneath; returns the array of two Axes.
 
     features: (T, bands), one step every `hop` seconds, low tones first.
-    log_probs: (S, C) over the same time, as a network trained with CTC writes them; class 0 is the blank, drawn grey.
+    log_probs: (S, C), one step every `step` seconds (by default they last as long as the features), as a network trained
+        with CTC writes them; class 0 is the blank, drawn grey.
     labels: the names of classes 1 to C − 1. The peaks, where `decoding.greedy` reads a label, carry its name.
     Raises ValueError for shapes that do not fit and a number of Axes other than two.
     """
@@ -37,8 +39,10 @@ def alignment(
             f"the blank, not {x.shape} and {y.shape}"
         )
     seconds = len(x) * hop
+    step = seconds / len(y) if step is None else step
+    end = max(seconds, len(y) * step)
     if ax is None:
-        figure = new_figure(float(np.clip(2.2 * seconds, 6.4, 12)), 4.4)
+        figure = new_figure(float(np.clip(2.2 * end, 6.4, 12)), 4.4)
         ax = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     axes = np.atleast_1d(np.asarray(ax, dtype=object))
     if len(axes) != 2:
@@ -55,10 +59,10 @@ def alignment(
         vmax=loud,
         interpolation="nearest",
     )
-    above.set(ylabel="mel band")
+    above.set(ylabel="mel band", xlim=(0, end))
     if title:
         above.set_title(title, fontsize=11)
-    p, times = np.exp(y), (np.arange(len(y)) + 0.5) * seconds / len(y)
+    p, times = np.exp(y), (np.arange(len(y)) + 0.5) * step
     below.plot(times, p[:, 0], ":", color=GREY, linewidth=1.2, label="blank")
     for number in np.flatnonzero(p[:, 1:].max(axis=0) >= LEAST) + 1:
         colour = COLOURS[(number - 1) % len(COLOURS)]
@@ -80,7 +84,7 @@ def alignment(
             color=COLOURS[(best[start] - 1) % len(COLOURS)],
         )
         above.axvline(times[peak], color="white", linewidth=0.8, alpha=0.7)
-    below.set(xlabel="seconds", ylabel="probability", xlim=(0, seconds), ylim=(0, 1.18), yticks=(0, 0.5, 1))
+    below.set(xlabel="seconds", ylabel="probability", xlim=(0, end), ylim=(0, 1.18), yticks=(0, 0.5, 1))
     calm(below)
     below.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return axes

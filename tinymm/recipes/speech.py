@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tinymm.data.audio import LogMel, read_sound
+from tinymm.data.audio import LogMel, SpecAugment, read_sound
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.strings import Joining, transcripts
 from tinymm.data.text import pad_sequences
@@ -17,6 +17,7 @@ from tinymm.models import SpeechToText
 from tinymm.recipes.front_end import FrontEnd
 
 LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
+MASKS = SpecAugment(time_masks=0, frequency_masks=2, frequency_width=0.15)
 SURVEY = 200  # strings from which mean and deviation are taken
 
 
@@ -29,6 +30,7 @@ class SpeechFrontEnd(FrontEnd):
         kind: what transcripts are written with, "words" or "characters".
         bands: size of the features.
         joining: how the training sounds are joined to strings and varied, anew in every epoch.
+        masks: stripes blotted out of the features in training; of frequency only, so that no word is lost.
 
     Attributes:
         rate: samples per second of the training sounds. labels: of their transcripts.
@@ -37,9 +39,11 @@ class SpeechFrontEnd(FrontEnd):
 
     sense = "audio"
 
-    def __init__(self, kind: str = "words", bands: int = 40, joining: Joining | None = None):
+    def __init__(
+        self, kind: str = "words", bands: int = 40, joining: Joining | None = None, masks: SpecAugment = MASKS
+    ):
         self.kind, self.bands = kind, bands
-        self.joining = joining or Joining()
+        self.joining, self.masks = joining or Joining(), masks
         self.rate: int = 8000
         self.labels = Labels(["a"], kind)
         self.mean, self.deviation = np.zeros(bands, np.float32), 1.0
@@ -73,7 +77,8 @@ class SpeechFrontEnd(FrontEnd):
 
     def __call__(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """(N, T, bands), zeros after the end of each sound."""
-        return pad_sequences(list(rows))[0]
+        features = pad_sequences(list(rows))[0]
+        return features if rng is None else self.masks(features, rng)
 
     def read(self, item: str) -> np.ndarray:
         """A sound file at the rate of the training sounds. ValueError if it is silent."""
@@ -112,19 +117,17 @@ class Targets:
 class StringBatches:
     """Batches of strings, made anew for each epoch, those of about equal length together.
 
-    The strings of an epoch hold about as many words as there are recordings.
+    The strings of an epoch hold about as many words as there are recordings. Without `augment` the words are joined at
+    random, but nothing else is changed.
     """
 
     def __init__(
-        self,
-        front_end: SpeechFrontEnd,
-        recordings: Dataset,
-        batch_size: int,
-        seed: int = 0,
-        joining: Joining | None = None,
+        self, front_end: SpeechFrontEnd, recordings: Dataset, batch_size: int, seed: int = 0, augment: bool = True
     ):
         self.front_end, self.recordings, self.batch_size, self.seed = front_end, recordings, batch_size, seed
-        self.joining = joining or front_end.joining
+        self.augment, self.joining = augment, front_end.joining
+        if not augment:
+            self.joining = replace(self.joining, speed=0, gain=0, uneven=0, noisy=0)
         self.strings = max(round(2 * len(recordings) / (self.joining.most + 1)), 1)
         self.epoch = self.batch = 0  # the epoch under way, or to come, and how many of its batches were handed out
         self._begin = 0
@@ -143,7 +146,9 @@ class StringBatches:
         batches = np.array_split(by_length, len(self))
         for number, i in enumerate(rng.permutation(len(batches))[begin:], begin + 1):
             self.epoch, self.batch = epoch, number
-            yield self.front_end(features[batches[i]]), self.targets(strings.y[batches[i]], features[batches[i]])
+            chosen = features[batches[i]]
+            masking = np.random.default_rng([self.seed, epoch, number]) if self.augment else None
+            yield self.front_end(chosen, masking), self.targets(strings.y[batches[i]], chosen)
         self.epoch, self.batch = epoch + 1, 0
 
     def state_dict(self) -> dict[str, int]:

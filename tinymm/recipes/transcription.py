@@ -13,6 +13,7 @@ from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.dataset import chain
 from tinymm.data.datasets.strings import Joining, transcripts
 from tinymm.metrics import character_error_rate, count_edits, word_error_rate
+from tinymm.models import SpeechToText
 from tinymm.nn import Module
 from tinymm.recipes.loading import Loaded, Parts, cut, load_data
 from tinymm.recipes.speech import SpeechFrontEnd, StringBatches, Targets
@@ -62,10 +63,8 @@ class Transcription(Task):
     def batches(
         self, recipe: Recipe, front_end: SpeechFrontEnd, prepared: Dataset, data: Dataset, seed: int
     ) -> StringBatches:
-        plain = replace(self.joining, speed=0, gain=0, uneven=0, noisy=0)
-        joining = self.joining if recipe.augment else plain
         size = len(data) if recipe.optimizer == "gd" else recipe.batch_size or 32
-        return StringBatches(front_end, prepared, size, seed, joining)
+        return StringBatches(front_end, prepared, size, seed, bool(recipe.augment))
 
     def loss(self, outputs: Any, y: Targets) -> Any:
         return functional.ctc_loss(outputs, y.labels, y.steps, y.lengths, zero_infinity=True)
@@ -130,6 +129,7 @@ class Transcription(Task):
                 log_probabilities(trained.model, features),
                 front_end.labels.names,
                 front_end.log_mel.hop,
+                front_end.log_mel.hop * SpeechToText.STRIDE,
                 title=f"said: {judged.tested.y[i]}     heard: {judged.predictions[i]}",
             )
 
