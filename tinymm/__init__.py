@@ -24,6 +24,7 @@ _LATER = {
         for name in ("checkpoint", "data", "decoding", "formulas", "initializers", "lessons", "metrics", "models", "nn")
     },
     **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "sparse", "training", "validation")},
+    "Transcriber": "tinymm.transcriber",
     "datasets": "tinymm.data.datasets",
     "gradcheck": "tinymm.checking",
     "save": "tinymm.checkpoint",
