@@ -14,7 +14,11 @@ import numpy as np
 from tinymm import kernels
 
 
-class CSRMatrix:
+class Rows:
+    """What has rows (N, …) that can be taken by their numbers without being an array."""
+
+
+class CSRMatrix(Rows):
     """A matrix (N, D) of which only the numbers that are not zero are stored, row by row.
 
     Args:
@@ -163,8 +167,8 @@ class CSRMatrix:
 
 
 def as_rows(x: Any) -> Any:
-    """x as what rows can be taken of: a CSRMatrix as it is, anything else as an array."""
-    return x if isinstance(x, CSRMatrix) else np.asarray(x)
+    """x as what rows can be taken of: `Rows`, such as a CSRMatrix, as they are, anything else as an array."""
+    return x if isinstance(x, Rows) else np.asarray(x)
 
 
 class TransposedCSR:

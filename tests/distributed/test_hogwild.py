@@ -15,7 +15,7 @@ import pytest
 
 from tinymm import functional as F
 from tinymm import nn, optim
-from tinymm.data import DataLoader
+from tinymm.data import DataLoader, StreamingLoader, write_shards
 from tinymm.distributed import WorkerError, hogwild
 from tinymm.models import BagOfTerms
 from tinymm.sparse import CSRMatrix
@@ -101,6 +101,14 @@ def test_sparse_rows_and_running_statistics():
     norm = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(32, 2))
     train(20, model=norm, batches=DataLoader(images, np.arange(40) % 2, batch_size=20))
     np.testing.assert_allclose(norm[0].running_mean, 3, atol=0.5)
+
+
+@pytest.mark.slow
+def test_it_reads_shards_ahead(tmp_path):
+    x, y = clouds()
+    shards = write_shards(tmp_path / "shards", [(x, y)], shard_size=50)
+    model, _, history = train(15, batches=StreamingLoader(shards, batch_size=12, buffer=100, block=10))
+    assert len(history.staleness) == 15 * 20 and evaluate(model, *clouds(300, 1))[1] > 0.95
 
 
 def test_a_killed_worker_is_replaced_by_the_others_and_no_sample_is_lost():

@@ -8,7 +8,9 @@ from tinymm.data.datasets import Dataset
 from tinymm.data.image import Augmentation, clean, overlap
 from tinymm.data.loading import DataLoader
 from tinymm.data.standardizing import Standardizer
+from tinymm.data.streaming import StreamingLoader, write_shards
 
 __all__ = [
-    *("Augmentation", "DataLoader", "Dataset", "Standardizer", "audio", "clean", "image", "overlap", "text"),
+    *("Augmentation", "DataLoader", "Dataset", "Standardizer", "StreamingLoader", "audio", "clean", "image"),
+    *("overlap", "text", "write_shards"),
 ]

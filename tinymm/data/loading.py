@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tinymm.data.prefetching import ahead
-from tinymm.sparse import as_rows
+from tinymm.sparse import Rows, as_rows
 
 
 class DataLoader:
@@ -47,7 +47,7 @@ class DataLoader:
 
     def __init__(
         self,
-        *arrays: np.ndarray,
+        *arrays: np.ndarray | Rows,
         batch_size: int = 64,
         shuffle: bool = True,
         seed: int = 0,
