@@ -43,3 +43,20 @@ def broken(x, rng):
 
 def infinite_loss(outputs, y):
     return F.cross_entropy(outputs, y) * np.inf
+
+
+class DieOnce:
+    """An augmentation in which the worker dies the first time that it is called for the given file's sake."""
+
+    def __init__(self, marker, after=10):
+        self.marker, self.after, self.calls = str(marker), after, 0
+
+    def __call__(self, x, rng):
+        self.calls += 1
+        if self.calls > self.after:
+            try:
+                os.close(os.open(self.marker, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return x
+            os._exit(1)
+        return x

@@ -16,7 +16,8 @@ from typing import Any
 
 from tinymm.distributed.board import Board
 from tinymm.distributed.shared import SharedArrays
-from tinymm.distributed.worker import Task, work
+from tinymm.distributed.state import Task
+from tinymm.distributed.worker import work
 from tinymm.training import NonFiniteLossError
 
 LOOK = 0.1  # seconds between looks at the progress

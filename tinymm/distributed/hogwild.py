@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,26 +17,13 @@ from tinymm import interrupts
 from tinymm.data.loading import DataLoader
 from tinymm.distributed.board import Board
 from tinymm.distributed.crew import Crew
+from tinymm.distributed.history import WorkersHistory
 from tinymm.distributed.shared import SharedArrays
-from tinymm.distributed.worker import Task, bind, numbers_of
+from tinymm.distributed.state import bind, numbers_of, task
 from tinymm.nn import Module
 from tinymm.optim import AsyncSGD, Optimizer, Schedule
 from tinymm.tensor import Tensor
-from tinymm.training import History, Validation, after_epoch, progress_bar, short
-
-
-class AsyncHistory(History):
-    """A `History`, and how the work was shared.
-
-    Attributes:
-        staleness: (updates,) of every update, in the order of the batches: how many others came between.
-        samples_per_second: of all workers together, from when all were ready.
-        lost: how many workers died.
-    """
-
-    staleness: np.ndarray = np.zeros(0, np.int32)
-    samples_per_second: float = 0.0
-    lost: int = 0
+from tinymm.training import Validation, after_epoch, progress_bar
 
 
 def fit(
@@ -50,7 +38,7 @@ def fit(
     progress: str | None = None,
     workers: int = 2,
     staleness_aware: bool = False,
-) -> AsyncHistory:
+) -> WorkersHistory:
     """Train like `training.fit`, in so many processes at once, each with one thread.
 
     Each worker takes a batch, computes the gradient at the shared parameters as they are, and changes them, while others
@@ -71,14 +59,13 @@ def fit(
         raise ValueError(f"fit: {workers} workers, {epochs} epochs: there must be at least 1 worker, and 0 epochs")
     if isinstance(optimizer, AsyncSGD):
         raise ValueError("fit: AsyncSGD simulates other workers; here they are real: give SGD")
-    history = AsyncHistory()
-    first = schedule.t if schedule else 0
-    rates = [schedule.base_lr * schedule.factor(first + e) if schedule else optimizer.lr for e in range(epochs)]
+    todo = task(model, batches, optimizer, epochs, loss, schedule, max_grad_norm, staleness_aware)
+    history = WorkersHistory()
     own = numbers_of(model, optimizer)
     plain = {f"data {i}": a for i, a in enumerate(batches.arrays) if type(a) is np.ndarray and not a.dtype.hasobject}
     apart = copy.copy(batches)
     apart.arrays = tuple(None if f"data {i}" in plain else a for i, a in enumerate(batches.arrays))  # type: ignore[misc]
-    task = Task(model, optimizer, apart, loss, rates, max_grad_norm, staleness_aware)
+    todo = replace(todo, batches=apart)
     bar = progress_bar(progress, epochs * len(batches))
     with interrupts.noted() as came, SharedArrays(own | plain | Board.blank(epochs * len(batches), workers)) as block:
         board = Board(block)
@@ -91,16 +78,16 @@ def fit(
                 if not board.done[part].all():
                     break
                 history.note(**after_epoch(model, board.sums(part), validation, loss))
+                history.workers.append(workers - crew.lost)
                 if schedule is not None:
                     schedule.step()
             bar.update(int(board.done.sum()) - bar.n)
-            shown = [short({name: values[-1] for name, values in history.items()})]
-            shown += [f"staleness {board.staleness[board.done].mean():.2f}"] if board.done.any() else []
-            shown += [f"{crew.lost} of {workers} workers lost"] if crew.lost else []
-            bar.set_postfix_str(", ".join(filter(None, shown)), refresh=False)
+            history.staleness, history.lost = board.staleness[board.done], crew.lost
+            history.seen = int(board.samples.sum())
+            bar.set_postfix_str(history.line(workers - crew.lost), refresh=False)
 
         try:
-            with Crew(workers, task, block) as crew:
+            with Crew(workers, todo, block) as crew:
                 try:
                     crew.wait_until_ready(came)
                     started = time.perf_counter()
@@ -112,9 +99,7 @@ def fit(
                     board.stop()
                 crew.wait_until_done()
                 look(crew)
-                history.lost = crew.lost
         finally:
-            history.staleness = board.staleness[board.done]
             optimizer.steps = [steps + board.updates for steps in optimizer.steps]
             bind(model, optimizer, {name: block[name].copy() for name in own})
             bar.close()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,48 +17,11 @@ from tinymm.data.loading import DataLoader
 from tinymm.data.prefetching import ahead
 from tinymm.distributed.board import Board
 from tinymm.distributed.shared import Layout, SharedArrays
-from tinymm.nn import Module
-from tinymm.optim import GD, SGD, Optimizer, staleness_aware_lr
+from tinymm.distributed.state import Task, bind
+from tinymm.optim import GD, SGD, staleness_aware_lr
 from tinymm.training import NonFiniteLossError, train_step
 
 PAUSE = 0.002  # seconds between looks for a batch that a dead worker may have left
-
-
-@dataclass
-class Task:
-    """What a worker is to do. The arrays of the model, the optimiser and the data are in the shared block."""
-
-    model: Module
-    optimizer: Optimizer
-    batches: DataLoader
-    loss: Callable
-    rates: list[float]  # η of each epoch
-    max_grad_norm: float | None
-    staleness_aware: bool
-
-
-def numbers_of(model: Module, optimizer: Optimizer) -> dict[str, np.ndarray]:
-    """All arrays that training changes, by name: parameters, running statistics, the optimiser's state."""
-    return {name: array for name, array, _ in _places(model, optimizer)}
-
-
-def bind(model: Module, optimizer: Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
-    """Make these arrays the ones that the model and the optimiser use from now on."""
-    for name, _, put in list(_places(model, optimizer)):
-        put(arrays[name])
-
-
-def _places(model: Module, optimizer: Optimizer) -> Iterator[tuple[str, np.ndarray, Callable[[np.ndarray], None]]]:
-    parameters = {id(p): p for p in (*model.parameters(), *optimizer.parameters)}
-    for i, parameter in enumerate(parameters.values()):
-        yield f"parameter {i}", parameter.data, partial(setattr, parameter, "data")
-    for path, module in model.named_modules():
-        for name, value in list(vars(module).items()):
-            if isinstance(value, np.ndarray):
-                yield f"buffer {path}.{name}", value, partial(setattr, module, name)
-    for i, arrays in enumerate(optimizer._state):
-        for name, array in list(arrays.items()):
-            yield f"state {i}.{name}", array, partial(arrays.__setitem__, name)
 
 
 def work(number: int, task: Task, handle: tuple[str, Layout], report: Connection) -> None:

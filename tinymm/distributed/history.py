@@ -1,0 +1,43 @@
+"""What several workers did: the usual history, and how the work was shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinymm.training import History, short
+
+
+class WorkersHistory(History):
+    """A `History`, and how the work was shared.
+
+    Attributes:
+        samples_per_second: of all workers together, from when the first were ready.
+        seen: samples that were used, over all epochs.
+        lost: how many workers died or failed.
+        workers: how many there were at the end of each epoch.
+        staleness: (updates,) of asynchronous training, for each update: how many others came between.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.samples_per_second, self.seen, self.lost = 0.0, 0, 0
+        self.workers: list[int] = []
+        self.staleness = np.zeros(0, np.int32)
+
+    def line(self, workers: int) -> str:
+        """All workers in one view, for the progress bar."""
+        parts = [short({name: values[-1] for name, values in self.items()}), f"{workers} workers"]
+        parts += [f"{self.samples_per_second:,.0f} samples/s"] if self.samples_per_second else []
+        parts += [f"staleness {self.staleness.mean():.2f}"] if len(self.staleness) else []
+        parts += [f"{self.lost} lost"] if self.lost else []
+        return ", ".join(filter(None, parts))
+
+    def facts(self) -> dict[str, Any]:
+        """How the work was shared, for the report."""
+        found: dict[str, Any] = {"samples per second": f"{self.samples_per_second:,.0f}"}
+        if len(self.staleness):
+            mean, most = self.staleness.mean(), self.staleness.max()
+            found["staleness"] = f"mean {mean:.2f}, largest {most}, of {len(self.staleness):,} updates"
+        return found | {"workers lost": self.lost}
