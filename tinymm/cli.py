@@ -25,6 +25,7 @@ examples:
   tinymm train speech --split groups              each speaker left out in turn
   tinymm train speech-to-text --name heard        spoken digit strings to text; --data spoken-digits needs no download
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk
+  tinymm train --optimizer sgd --workers 2 --async   two processes that share the parameters (Hogwild!)
   tinymm train --resume runs/first                go on with a run that was stopped
   tinymm reproduce runs/first                     train it again: the same bits?
   tinymm evaluate runs/first                      the scores on what was held out
@@ -67,10 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _as_typed(message: str) -> str:
     """The message with options as they are typed: batch_size is --batch-size here."""
+    from tinymm.distributed import Engine
     from tinymm.recipes import Recipe
 
     first, space, rest = message.partition(" ")
-    if first in (*Recipe.__dataclass_fields__, "name", "output"):
+    if first in (*Recipe.__dataclass_fields__, *Engine.__dataclass_fields__, "name", "output"):
         message = f"--{first.replace('_', '-')}{space}{rest}"
     fields = "|".join(Recipe.__dataclass_fields__)
     return re.sub(rf"\b({fields})='([^']*)'", lambda m: f"--{m[1].replace('_', '-')} {m[2]}", message)
@@ -177,6 +179,24 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--max-grad-norm", "longer gradients are clipped to this norm", type=float)
     add("--on-problem", "what to do about bad samples", choices=("raise", "drop"))
     add("--seed", "equal seeds give equal runs", type=int)
+    several = train.add_argument_group("several processes or machines")
+    several.add_argument("--workers", type=int, default=1, metavar="N", help="how many train together (default: 1)")
+    several.add_argument(
+        "--async",
+        dest="asynchronous",
+        action="store_true",
+        help="workers share the parameters and do not wait for each other: Hogwild! in this machine's memory, or with "
+        "--distributed a parameter server",
+    )
+    several.add_argument(
+        "--staleness-aware", action="store_true", help="the rate of a gradient that τ updates have overtaken is η / τ"
+    )
+    several.add_argument(
+        "--distributed",
+        choices=("ray",),
+        help="workers of a Ray cluster share every batch, with the result of one process; folds are trained side by side",
+    )
+    several.add_argument("--address", help="of a Ray cluster to join; by default one starts on this machine")
     train.add_argument("--output", default="runs", help="the folder that run folders go into (default: runs)")
     train.add_argument("--name", help="the run's folder; by default model, data and time")
     train.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -203,17 +223,19 @@ def _described(recipe: Any) -> str:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from tinymm.distributed import Engine
     from tinymm.recipes import RECIPES, Recipe
     from tinymm.runs import resume, train
 
     given = {field: getattr(options, field) for field in Recipe.__dataclass_fields__ if hasattr(options, field)}
     if options.snapshot_steps is not None and options.snapshot_steps < 1:
         raise UsageError(f"--snapshot-steps is {options.snapshot_steps}, but it must be at least 1")
+    engine = Engine(**{field: getattr(options, field) for field in Engine.__dataclass_fields__})
     if options.resume is None:
         recipe = replace(RECIPES[options.recipe], **given)
-        folder = train(recipe, options.output, options.name, not options.quiet, options.snapshot_steps)
-    elif given or options.name is not None:
-        option = next(iter([*given, "name"])).replace("_", "-")
+        folder = train(recipe, options.output, options.name, not options.quiet, options.snapshot_steps, engine)
+    elif given or options.name is not None or engine != Engine():
+        option = next(iter([*given, *(["name"] if options.name else ["workers"])])).replace("_", "-")
         raise UsageError(f"--resume goes on with the run's own recipe and name: leave out --{option}")
     else:
         folder = resume(options.resume, not options.quiet, options.snapshot_steps)

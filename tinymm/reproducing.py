@@ -55,8 +55,8 @@ class Comparison:
 def reproduce(run: str | os.PathLike[str], progress: bool = True) -> Comparison:
     """Train the run in this folder again, by its recipe, and compare; nothing is left of the repetition.
 
-    FileNotFoundError: it is no run's folder. ValueError: the run was interrupted, or its data have changed since.
-    CheckpointError: its checkpoint is damaged.
+    FileNotFoundError: it is no run's folder. ValueError: the run was interrupted, or trained by several processes, or its
+    data have changed since. CheckpointError: its checkpoint is damaged.
     """
     folder = Path(run)
     file = folder / "metrics.json"
@@ -67,6 +67,11 @@ def reproduce(run: str | os.PathLike[str], progress: bool = True) -> Comparison:
         recipe, recorded = Recipe(**before["recipe"]), before["data"]["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"reproduce: {file} is damaged or of another version ({error})") from None
+    if "shared" in before:
+        raise ValueError(
+            f"reproduce: several processes trained {folder}, whose sums come in another order each time: no other run has "
+            "the same bits"
+        )
     if before["interrupted"]:
         raise ValueError(f"reproduce: {folder} was interrupted: go on with tinymm train --resume {folder} first")
     weights = checkpoint.load(folder / "checkpoint.npz")["model"]

@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tinymm import checkpoint
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.dataset import as_samples
 from tinymm.data.image.cleaning import CleaningReport
+from tinymm.distributed import Engine, WorkersHistory
 from tinymm.files import write_atomically
 from tinymm.interrupts import held_back
 from tinymm.nn import Conv2d, ConvReLUPool, LogisticRegression
@@ -27,7 +29,11 @@ from tinymm.recipes.images import ImageFrontEnd
 from tinymm.recipes.task import Drawing
 from tinymm.resuming import Unfinished, begun, taken_up
 from tinymm.run_folder import fill, free_folder, made
+from tinymm.snapshots import Snapshots
 from tinymm.splits import Fold
+from tinymm.training import History, progress_bar
+
+HERE = Engine()  # this process
 
 
 @dataclass
@@ -35,6 +41,7 @@ class Run:
     """What a run found, before it is written down."""
 
     recipe: Recipe
+    engine: Engine
     data: Dataset
     cleaning: CleaningReport
     trained: Trained
@@ -62,6 +69,7 @@ def train(
     name: str | None = None,
     progress: bool = True,
     snapshot_steps: int | None = None,
+    engine: Engine = HERE,
 ) -> Path:
     """Do what the recipe says and return the new folder `output`/`name` with all that was found.
 
@@ -73,7 +81,8 @@ def train(
     ValueError for data that cannot be trained on.
 
     Until it is complete, `output`/`name`.unfinished holds what `resume` needs to go on if the process is stopped; it
-    is brought up to date every `snapshot_steps` steps, or every ten seconds.
+    is brought up to date every `snapshot_steps` steps, or every ten seconds. `engine` says in which processes it is
+    trained; with several, a training that was stopped begins anew, and only those that were complete are kept.
     """
     recipe = recipe.complete()
     name = name if name is not None else f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -81,8 +90,9 @@ def train(
     loaded = recipe.task.load(recipe)
     parts = recipe.task.cut(recipe, loaded)
     with made(folder.parent), begun(folder) as work:
-        work.begin({"recipe": asdict(recipe), "versions": versions(), "data_sha256": loaded.sha256(), "stopped": 0})
-        return _carry_out(recipe, loaded, parts, work, folder, progress, snapshot_steps)
+        facts = {"recipe": asdict(recipe), "engine": asdict(engine), "versions": versions()}
+        work.begin(facts | {"data_sha256": loaded.sha256(), "stopped": 0})
+        return _carry_out(recipe, loaded, parts, work, folder, progress, snapshot_steps, engine)
 
 
 def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: int | None = None) -> Path:
@@ -102,7 +112,8 @@ def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: i
             )
         work.begin(facts | {"stopped": facts["stopped"] + 1})
         parts = recipe.task.cut(recipe, loaded)
-        return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps)
+        engine = Engine(**facts.get("engine", {}))
+        return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps, engine)
 
 
 def _carry_out(
@@ -113,12 +124,13 @@ def _carry_out(
     folder: Path,
     progress: bool,
     snapshot_steps: int | None,
+    engine: Engine,
 ) -> Path:
     """Do what is not done yet, and write it all down."""
     started, task, notes = time.perf_counter(), recipe.task, work.notes(versions())
     load_kernels()
     held = task.test_set(loaded.data.subset(parts.held))
-    trained = _train_once(recipe, loaded.training(parts.train), held, progress, work, snapshot_steps)
+    trained = _train_once(recipe, loaded.training(parts.train), held, progress, work, snapshot_steps, engine)
     validation, interrupted = None, trained.history.interrupted
     if interrupted and not trained.history:
         raise KeyboardInterrupt("nothing was trained")
@@ -126,7 +138,7 @@ def _carry_out(
         complete = len(trained.history["train_loss"])
         notes.append(f"Training was interrupted after {complete} complete epochs of {recipe.epochs}.")
     elif parts.folds:
-        validation = _cross_validate(recipe, loaded, parts.folds, progress, work, snapshot_steps)
+        validation = _cross_validate(recipe, loaded, parts.folds, progress, work, snapshot_steps, engine)
         complete = 0 if validation is None else validation.folds
         if interrupted := complete < len(parts.folds):
             scored = "the complete folds" if complete else f"{parts.held_name} of the data"
@@ -144,7 +156,18 @@ def _carry_out(
         with held_back():
             on_held = task.judge([(held, trained.predict(held.x))])
             run = Run(
-                *(recipe, loaded.data, loaded.cleaning, trained, parts, on_held, validation, interrupted, notes),
+                *(
+                    recipe,
+                    engine,
+                    loaded.data,
+                    loaded.cleaning,
+                    trained,
+                    parts,
+                    on_held,
+                    validation,
+                    interrupted,
+                    notes,
+                ),
                 seconds=time.perf_counter() - started,
                 data_sha256=(work.facts or {})["data_sha256"],
             )
@@ -156,13 +179,20 @@ def _carry_out(
 
 
 def _train_once(
-    recipe: Recipe, data: Dataset, held: Dataset, progress: bool, work: Unfinished, snapshot_steps: int | None
+    recipe: Recipe,
+    data: Dataset,
+    held: Dataset,
+    progress: bool,
+    work: Unfinished,
+    snapshot_steps: int | None,
+    engine: Engine,
 ) -> Trained:
     """The model of the run, if it is not trained already."""
     if (state := work.result("model")) is not None:
         return Trained.from_state(state)
-    title, snapshots = "training" if progress else None, work.snapshots("model", snapshot_steps)
-    trained = train_model(recipe, data, held, title, recipe.seed, snapshots)
+    title = "training" if progress else None
+    snapshots = None if engine.several else work.snapshots("model", snapshot_steps)
+    trained = train_model(recipe, data, held, title, recipe.seed, snapshots, engine.fit)
     if not trained.history.interrupted:
         work.keep("model", trained.state_dict())
     return trained
@@ -175,26 +205,66 @@ def load_kernels() -> None:
 
 
 def _cross_validate(
-    recipe: Recipe, loaded: Loaded, folds: list[Fold], progress: bool, work: Unfinished, snapshot_steps: int | None
+    recipe: Recipe,
+    loaded: Loaded,
+    folds: list[Fold],
+    progress: bool,
+    work: Unfinished,
+    snapshot_steps: int | None,
+    engine: Engine,
 ) -> Judged | None:
     """The scores over the folds. If Ctrl-C interrupts them, those of the folds completed; None if there are none."""
     task, done = recipe.task, list[tuple[Dataset, np.ndarray]]()
+    fit = HERE.fit if engine.distributed else engine.fit  # a cluster takes whole folds, side by side
+    titles = [
+        f"fold {fold}/{len(folds)}" if progress and not engine.distributed else None
+        for fold in range(1, len(folds) + 1)
+    ]
+    missing = []
+    for fold, (train, test) in enumerate(folds, 1):
+        if work.result(f"fold-{fold}") is None:
+            snapshots = None if engine.several else work.snapshots(f"fold-{fold}", snapshot_steps)
+            missing.append((fold, titles[fold - 1], snapshots, train, test))
+    bar = progress_bar("folds" if progress and engine.distributed else None, len(missing))
     try:
-        for fold, (train, test) in enumerate(folds, 1):
-            stage, held = f"fold-{fold}", task.test_set(loaded.data.subset(test))
-            predictions = work.result(stage)
+        found = engine.map(_train_fold, missing, recipe, loaded, fit)
+        for fold, (_, test) in enumerate(folds, 1):
+            predictions = work.result(f"fold-{fold}")
             if predictions is None:
-                title = f"fold {fold}/{len(folds)}" if progress else None
-                snapshots = work.snapshots(stage, snapshot_steps)
-                trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold, snapshots)
-                if trained.history.interrupted:
+                predictions = next(found)
+                if predictions is None:
                     break
-                predictions = trained.predict(held.x)
-                work.keep(stage, predictions if predictions.dtype != object else predictions.tolist())
+                bar.update()
+                work.keep(f"fold-{fold}", predictions if predictions.dtype != object else predictions.tolist())
+            held = task.test_set(loaded.data.subset(test))
             done.append((held, as_samples(predictions) if isinstance(predictions, list) else predictions))
     except KeyboardInterrupt:  # between two trainings
         pass
+    finally:
+        bar.close()
     return task.judge(done) if done else None
+
+
+def _train_fold(
+    fold: int,
+    title: str | None,
+    snapshots: Snapshots | None,
+    train: np.ndarray,
+    test: np.ndarray,
+    recipe: Recipe,
+    loaded: Loaded,
+    fit: Callable[..., History],
+) -> np.ndarray | None:
+    """What a model that is trained on one part of a fold makes of the other; None if Ctrl-C came."""
+    trained = train_model(recipe, loaded.training(train), None, title, recipe.seed + fold, snapshots, fit)
+    held = recipe.task.test_set(loaded.data.subset(test))
+    return None if trained.history.interrupted else trained.predict(held.x)
+
+
+def _shared(run: Run) -> dict[str, Any]:
+    """How several workers shared the training, if they did."""
+    history = run.trained.history
+    return {"workers": run.engine.workers, **history.facts()} if isinstance(history, WorkersHistory) else {}
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -228,7 +298,8 @@ def _numbers(run: Run) -> dict[str, Any]:
         **run.task.numbers(run.judged),
         "interrupted": run.interrupted,
         "seconds": round(run.seconds, 1),
-        "command": _command(run.recipe),
+        "command": _command(run),
+        **({"shared": shared} if (shared := _shared(run)) else {}),
         "versions": versions(),
     }
     if run.notes:
@@ -265,6 +336,9 @@ def _pictures(run: Run, folder: Path) -> dict[str, bytes]:
     drawings: dict[str, Drawing] = {}
     if run.trained.history:
         drawings["Learning curves"] = "learning_curves", lambda: plots.learning_curves(run.trained.history)
+    stale = getattr(run.trained.history, "staleness", ())
+    if len(stale):
+        drawings["Staleness of the updates"] = "staleness", lambda: plots.staleness(stale)
     drawings |= run.task.drawings(run.trained, run.judged)
     weight = _filters(run.trained)
     if weight is not None:
@@ -298,7 +372,7 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         first, value = next(iter(run.held.summary.items()))
         summary[f"held-out {first}"] = value
     parameters = sum(p.size for p in run.trained.model.parameters())
-    facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"}
+    facts = {"parameters": f"{parameters:,}", "seconds": f"{run.seconds:.0f}"} | _shared(run)
     write_report(
         path,
         f"{run.recipe.model} on {run.data.name}",
@@ -309,20 +383,22 @@ def _write_report(run: Run, pictures: dict[str, bytes], path: Path) -> None:
         mistakes=run.task.mistakes(run.judged),
         data=f"{run.data!r}\n{run.cleaning!r}\ntested on {_tested(run)}",
         configuration=asdict(run.recipe) | facts,
-        command=_command(run.recipe),
+        command=_command(run),
         versions=versions(),
         notes="\n".join(run.notes),
     )
 
 
-def _command(recipe: Recipe) -> str:
+def _command(run: Run) -> str:
     """What to type to train the same again."""
+    recipe = run.recipe
     arguments = [
         f"--{key.replace('_', '-')} {shlex.quote(str(value))}"
         for key, value in asdict(recipe).items()
         if key != "augment" and value is not None
     ]
-    return " ".join(["tinymm train", *arguments, "--augment" if recipe.augment else "--no-augment"])
+    arguments += ["--augment" if recipe.augment else "--no-augment", *run.engine.arguments()]
+    return " ".join(["tinymm train", *arguments])
 
 
 def versions() -> dict[str, str]:

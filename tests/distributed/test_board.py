@@ -48,8 +48,10 @@ def test_whoever_dies_whenever_every_batch_is_done_in_the_end(batches, seed):
     np.testing.assert_array_equal(board.sums(slice(None)), [batches, 2 * batches, 3 * batches])
 
 
-def test_a_stop_is_seen():
+def test_the_beginning_and_a_stop_are_seen():
     board = Board(Board.blank(1, 1))
-    assert not board.stopped
+    assert not board.begun and not board.stopped
+    board.begin()
+    assert board.begun and not board.stopped
     board.stop()
     assert board.stopped and board.claim(1) == 0 and board.claim(1) == -1

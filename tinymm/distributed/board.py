@@ -21,12 +21,12 @@ class Board:
     are no classes), `samples`, and `staleness`, the updates by others between reading the parameters and changing them.
     """
 
-    ARRAYS = ("owner", "done", "loss", "right", "samples", "staleness", "counters", "stopped")
+    ARRAYS = ("owner", "done", "loss", "right", "samples", "staleness", "counters", "signal")
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
         self.owner, self.done = arrays["owner"], arrays["done"]
         self.loss, self.right, self.samples = arrays["loss"], arrays["right"], arrays["samples"]
-        self.staleness, self._counters, self._stopped = arrays["staleness"], arrays["counters"], arrays["stopped"]
+        self.staleness, self._counters, self._signal = arrays["staleness"], arrays["counters"], arrays["signal"]
 
     @staticmethod
     def blank(batches: int, workers: int) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ class Board:
             "samples": np.zeros(batches, np.int32),
             "staleness": np.zeros(batches, np.int32),
             "counters": np.zeros((workers + 1) * SPACED, np.int64),
-            "stopped": np.zeros(1, bool),
+            "signal": np.zeros(1, np.int64),
         }
 
     def claim(self, worker: int, start: int = 0) -> int:
@@ -71,10 +71,18 @@ class Board:
     def count_update(self, worker: int) -> None:
         self._counters[worker * SPACED] += 1
 
+    def begin(self) -> None:
+        """All are there: off they go together."""
+        self._signal[0] = 1
+
     @property
-    def stopped(self) -> bool:
-        """Whether all should stop, after the batch they are at."""
-        return bool(self._stopped[0])
+    def begun(self) -> bool:
+        return bool(self._signal[0])
 
     def stop(self) -> None:
-        self._stopped[0] = True
+        """All should stop, after the batch they are at."""
+        self._signal[0] = 2
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self._signal[0] == 2)

@@ -25,7 +25,7 @@ GRACE = 10.0  # seconds that workers have to end after the batch they are at
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("TINYMM", "OMP", "OPENBLAS", "MKL")}
 
 
-class WorkerError(RuntimeError):
+class WorkerError(ChildProcessError):
     """A worker process met an error, or all of them died."""
 
 

@@ -70,11 +70,16 @@ class Engine:
             return parallel(function, items, *shared, workers=self.workers, address=self.address)
         return (function(*item, *shared) for item in items)
 
-    def arguments(self) -> str:
+    @property
+    def several(self) -> bool:
+        """Whether other processes take part."""
+        return self.asynchronous or self.distributed is not None
+
+    def arguments(self) -> list[str]:
         """The options of the command, as they are typed."""
         words = [f"--workers {self.workers}"] if self.workers > 1 else []
         words += ["--async"] if self.asynchronous else []
         words += ["--staleness-aware"] if self.staleness_aware else []
         words += [f"--distributed {self.distributed}"] if self.distributed else []
         words += [f"--address {self.address}"] if self.address else []
-        return " ".join(words)
+        return words

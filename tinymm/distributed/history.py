@@ -36,8 +36,8 @@ class WorkersHistory(History):
 
     def facts(self) -> dict[str, Any]:
         """How the work was shared, for the report."""
-        found: dict[str, Any] = {"samples per second": f"{self.samples_per_second:,.0f}"}
+        found: dict[str, Any] = {"workers lost": self.lost, "samples per second": round(self.samples_per_second)}
         if len(self.staleness):
-            mean, most = self.staleness.mean(), self.staleness.max()
-            found["staleness"] = f"mean {mean:.2f}, largest {most}, of {len(self.staleness):,} updates"
-        return found | {"workers lost": self.lost}
+            found["mean staleness"] = round(float(self.staleness.mean()), 3)
+            found["largest staleness"] = int(self.staleness.max())
+        return found

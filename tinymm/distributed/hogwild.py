@@ -90,6 +90,7 @@ def fit(
             with Crew(workers, todo, block) as crew:
                 try:
                     crew.wait_until_ready(came)
+                    board.begin()
                     started = time.perf_counter()
                     while not board.done.all() and not came:
                         crew.look_after(board)

@@ -16,7 +16,7 @@ def parallel(
     """`function(*item, *shared)` for each item, up to `workers` at a time, each in one thread; results in order.
 
     `shared` goes to each machine once. A piece whose worker fails is done again, up to three times. An error of the
-    function is raised here; RuntimeError for a piece that failed every time.
+    function is raised here; ChildProcessError for a piece that failed every time.
     """
     with cluster(address, workers) as ray:
         inputs = [ray.put(value) for value in shared]
@@ -29,7 +29,7 @@ def parallel(
                 try:
                     found = ray.get(results[i])
                 except failures() as error:
-                    raise RuntimeError(f"parallel: piece {i + 1} failed {TRIES} times: {error}") from None
+                    raise ChildProcessError(f"parallel: piece {i + 1} failed {TRIES} times: {error}") from None
                 yield found
         finally:
             for result in results:

@@ -15,7 +15,7 @@ PATIENCE = 60.0  # seconds for the first replicas to start
 ANSWER = 10.0  # seconds in which a living replica answers
 
 
-class ClusterError(RuntimeError):
+class ClusterError(ConnectionError):
     """No worker could be started on the cluster."""
 
 

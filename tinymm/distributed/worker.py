@@ -63,6 +63,8 @@ def _train(number: int, task: Task, board: Board) -> None:
 
 def _claimed(number: int, batches: DataLoader, board: Board) -> Iterator[tuple[int, tuple]]:
     """Batches, as long as there are any, those that other workers left behind too."""
+    while not board.begun:
+        time.sleep(PAUSE)
     place = 0
     while not board.stopped:
         place = board.claim(number, max(place, 0))

@@ -37,7 +37,7 @@ class Classification(Task):
             data.y,
             batch_size=len(data) if recipe.optimizer == "gd" else recipe.batch_size,  # type: ignore[arg-type]
             seed=seed,
-            augment=front_end if recipe.augment else lambda rows, rng: front_end(rows),
+            augment=front_end if recipe.augment else front_end.plainly,
         )
 
     def loss(self, outputs: Any, y: Any) -> Any:

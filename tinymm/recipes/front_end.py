@@ -39,6 +39,10 @@ class FrontEnd(ABC):
         """The model's input for some prepared rows; changed at random if there is an `rng`."""
         return rows
 
+    def plainly(self, rows: Any, rng: np.random.Generator) -> Any:
+        """The model's input as it is in a test: the augmentation of those who want none."""
+        return self(rows)
+
     @abstractmethod
     def read(self, item: str) -> Any:
         """One sample like those of the training data: from a file, or of the text itself. ValueError, OSError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,12 +73,13 @@ def train_model(
     title: str | None = None,
     seed: int = 0,
     snapshots: Snapshots | None = None,
+    fit: Callable[..., History] = fit,
 ) -> Trained:
     """Train one model on all of `data`, as the recipe says; after each epoch it is tested on `validation`, if given,
     which is what the task's `test_set` gave.
 
-    With a `title`, a progress bar of that name; with `snapshots`, it can be taken up again, see `fit`. The recipe's own
-    data, folds and seed are not looked at.
+    With a `title`, a progress bar of that name; with `snapshots`, it can be taken up again, see `fit`, which is
+    `training.fit`, or what does the same in several processes. The recipe's own data, folds and seed are not looked at.
     """
     recipe = recipe.complete(data.sense)
     choice = MODELS[data.sense][str(recipe.model)]
@@ -100,6 +102,6 @@ def train_model(
         schedule=SCHEDULES[recipe.schedule](optimizer, recipe.epochs),  # type: ignore[arg-type]
         max_grad_norm=recipe.max_grad_norm,
         progress=title,
-        snapshots=snapshots,
+        **({} if snapshots is None else {"snapshots": snapshots}),
     )
     return Trained(recipe, front_end, model, data.class_names, history)
