@@ -64,6 +64,7 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "images, resize", lambda: image.resize(images, 4)
     yield "images, filter", lambda: image.gaussian_blur(images, 1)
     yield "images, histogram", lambda: image.equalize_hist(images)
+    yield "images, components", lambda: image.connected_components(images[0, 0] > 0)
     for name, layer in (("RNN", nn.RNN(9, 4)), ("LSTM", nn.LSTM(9, 4)), ("GRU", nn.GRU(9, 4))):
         yield name, both_ways(layer.astype(dtype), wanting(3, 5, 9))
     for make in (
