@@ -50,6 +50,11 @@ def _words_and_parts() -> TermsFrontEnd:
     return TermsFrontEnd(NGrams(words=(1, 2)), NGrams(words=None, characters=(2, 5)))
 
 
+def _words_and_substrings() -> TermsFrontEnd:
+    """For short requests in any script: where there are no spaces, runs of characters cross the words."""
+    return TermsFrontEnd(NGrams(words=(1, 2)), NGrams(words=None, characters=(1, 4), across_words=True), min_df=2)
+
+
 def _question_terms() -> TermsFrontEnd:
     plain: dict[str, Any] = {"placeholders": ()}  # which number it is tells what is asked for
     return TermsFrontEnd(
@@ -117,6 +122,7 @@ MODELS: dict[str, dict[str, Choice]] = {
     },
     "text": {
         "logistic": Choice(_words_and_parts, _bag_of_terms, 20, lr=20, batch_size=128),
+        "substrings": Choice(_words_and_substrings, _bag_of_terms, 20, lr=20, batch_size=128),
         "questions": Choice(_question_terms, _bag_of_terms, 20, lr=20, batch_size=128),
         "lstm": Choice(TokensFrontEnd, _text_rnn("lstm"), 12, lr=2, augment=True),
         "gru": Choice(TokensFrontEnd, _text_rnn("gru"), 12, lr=2, augment=True),
