@@ -25,6 +25,7 @@ _LATER = {
     },
     **{name: f"tinymm.{name}" for name in ("optim", "plots", "recipes", "sparse", "training", "validation")},
     "Transcriber": "tinymm.transcriber",
+    "desk": "tinymm.desk",
     "datasets": "tinymm.data.datasets",
     "gradcheck": "tinymm.checking",
     "save": "tinymm.checkpoint",

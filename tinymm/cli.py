@@ -12,6 +12,7 @@ from typing import Any
 
 import tinymm
 from tinymm.cli_data import add_data
+from tinymm.cli_desk import add_desk
 from tinymm.cli_lessons import add_lessons
 
 EXAMPLES = """\
@@ -34,6 +35,7 @@ examples:
   tinymm predict runs/desk "where is my parcel"   what does this text want?
   tinymm predict runs/fused --image 7.png --audio 7.wav --text "sevn"   one digit, seen, heard and read
   tinymm data list                                which data sets there are
+  tinymm desk                                     talk to a customer desk
   tinymm lessons                                  the course: how all of this works
 """
 
@@ -108,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--quiet", action="store_true", help="no progress bars")
     reproduce.set_defaults(run=_reproduce)
     add_data(commands)
+    add_desk(commands)
     add_lessons(commands)
     warmup = commands.add_parser(
         "warmup",

@@ -1,0 +1,55 @@
+"""The desk's own models, trained once for all tests here, as briefly as will do; those of text are as good as real."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tinymm.desk import models
+from tinymm.desk.desk import Desk
+
+QUICK = {
+    "intent": {"epochs": 8},
+    "sentiment": {"epochs": 4},
+    "digits": {"model": "logistic", "epochs": 10},
+    "speech": {"epochs": 1},
+}
+
+
+@pytest.fixture(scope="session")
+def desk_cache(tmp_path_factory):
+    """A cache folder with all four models."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        use_quick_recipes(patch, folder)
+        spoken = models.load_spoken_digits()
+        few = spoken.subset(np.isin(spoken.groups, np.unique(spoken.groups)[: models.VOICES]))
+        patch.setattr(models, "load_spoken_digits", lambda: few)
+        patch.setattr("tinymm.recipes.speech.SURVEY", 10)
+        for name in QUICK:
+            models.train_own(name, progress=False)
+    return folder
+
+
+def use_quick_recipes(patch, folder):
+    """Have this cache folder used, and recipes that are quick; the name of a model depends on both."""
+    patch.setenv("XDG_CACHE_HOME", str(folder))
+    quick = {name: replace(recipe, **QUICK[name]) for name, recipe in models.RECIPES.items()}
+    patch.setattr(models, "RECIPES", quick)
+    patch.setattr(models, "FOLDS", 2)
+
+
+@pytest.fixture
+def own_models(desk_cache, monkeypatch):
+    """The desk finds its models in that cache."""
+    use_quick_recipes(monkeypatch, desk_cache)
+    return desk_cache
+
+
+@pytest.fixture(scope="session")
+def desk(desk_cache):
+    with pytest.MonkeyPatch.context() as patch:
+        use_quick_recipes(patch, desk_cache)
+        desk = Desk(progress=False)
+        desk.prepare()
+    return desk

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from tinymm import checkpoint
+from tinymm.desk import models
+from tinymm.desk.confidence import RISK, Confidence
+from tinymm.desk.desk import Desk
+from tinymm.recipes import Recipe, cut, load_data, train_model
+
+
+def test_models_are_trained_once_and_then_found(own_models, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(models, "train_own", refuse)
+    for name in models.RECIPES:
+        assert models.cached(name).is_file()
+        assert models.load_model(name).confidence
+
+
+def test_another_recipe_is_another_model(own_models, monkeypatch):
+    before = models.cached("intent")
+    monkeypatch.setitem(models.RECIPES, "intent", Recipe(data="desk", model="logistic"))
+    assert models.cached("intent") != before
+
+
+def test_a_missing_model_is_trained_when_it_is_needed(tmp_path, own_models, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    desk = Desk(progress=False)
+    desk.load()
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "tinymm" / "desk").iterdir()) == [
+        "intent",
+        "sentiment",
+    ]
+
+
+def test_a_damaged_model_is_trained_anew(own_models, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = models.cached("sentiment")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PK no archive")
+    assert models.load_model("sentiment", progress=False).confidence
+    assert path.stat().st_size > 10_000
+
+
+def test_confidence_is_chosen_on_what_was_not_trained_on(own_models):
+    ready = models.load_model("intent")
+    assert set(ready.confidence) == {"en", "zh"}
+    for confidence in ready.confidence.values():
+        assert confidence.temperature > 0 and 0.3 < confidence.threshold <= 1.01
+
+
+def test_numbers_are_never_accepted_below_the_risk():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 500)
+    p = np.full((500, 10), 1e-4)
+    p[np.arange(500), y] = 1 - 9e-4
+    confidence = models.digits_confidence(p, y)
+    assert confidence.threshold >= 1 - RISK and confidence.temperature == 1
+
+
+def test_a_run_may_be_used_instead_and_gets_its_confidence_from_what_it_held_out(own_models, tmp_path):
+    recipe = Recipe(data="desk", model="logistic", epochs=4)
+    loaded = load_data(recipe)
+    trained = train_model(recipe, loaded.data.subset(cut(recipe, loaded).train))
+    checkpoint.save(trained.state_dict(), tmp_path / "own" / "checkpoint.npz")
+    run = tmp_path / "own"
+    ready = models.load_model("intent", run)
+    assert ready.trained.recipe.model == "logistic" and set(ready.confidence) == {"en", "zh"}
+    assert all(0 < confidence.threshold <= 1.01 for confidence in ready.confidence.values())
+
+
+def test_runs_of_another_kind_are_refused(own_models, tmp_path):
+    trained = train_model(Recipe(data="desk", epochs=1), models.desk_requests("intent"))
+    state = trained.state_dict() | {"confidence": {"": Confidence().state_dict()}}
+    file = checkpoint.save(state, tmp_path / "intent.npz")
+    with pytest.raises(ValueError, match="the model for digits reads text"):
+        _ = Desk(digits=file).number_reader
+    with pytest.raises(ValueError, match="writes no transcripts"):
+        _ = Desk(speech=file).transcriber
+    with pytest.raises(FileNotFoundError, match=r"gone"):
+        Desk(intent=tmp_path / "gone").load()

@@ -1,0 +1,143 @@
+"""The desk's models at work: from a text, a sound or a picture to what was understood of it."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinymm.data.audio import read_sound
+from tinymm.data.image import read_image
+from tinymm.desk.confidence import Confidence
+from tinymm.desk.hearing import HeardSound, OnPartial, listen
+from tinymm.desk.models import cached, load_model
+from tinymm.desk.numbers import find_number
+from tinymm.desk.seeing import NumberReader
+from tinymm.desk.session import Session
+from tinymm.desk.understanding import Understanding, Understood
+from tinymm.runs import load_kernels
+
+if TYPE_CHECKING:
+    from tinymm.transcriber import Transcriber
+
+NAMES = ("intent", "sentiment", "digits", "speech")
+Path = str | os.PathLike[str]
+
+
+class Desk:
+    """A customer desk that reads texts, hears sounds and sees pictures of numbers.
+
+        desk = tm.desk.Desk()
+        session = desk.session("talk.jsonl")
+        print(session.say("where is my parcel").reply.text)
+        print(session.see("number.png").reply.text)
+
+    Args:
+        intent, sentiment, digits, speech: run folders of models to use instead of the desk's own, which are trained when
+            they are first needed, in a few minutes in all, and kept in the cache.
+        progress: show bars while they are trained.
+    """
+
+    def __init__(
+        self,
+        intent: Path | None = None,
+        sentiment: Path | None = None,
+        digits: Path | None = None,
+        speech: Path | None = None,
+        progress: bool = True,
+    ):
+        self.runs = dict(zip(NAMES, (intent, sentiment, digits, speech), strict=True))
+        self.progress = progress
+
+    @cached_property
+    def understanding(self) -> Understanding:
+        """Reads texts."""
+        intent, sentiment = (load_model(name, self.runs[name], self.progress) for name in ("intent", "sentiment"))
+        return Understanding(intent.trained, sentiment.trained, intent.confidence, sentiment.confidence)
+
+    @cached_property
+    def number_reader(self) -> NumberReader:
+        """Reads pictures of numbers."""
+        return NumberReader(self._digits[0], self._digits[1])
+
+    @cached_property
+    def _digits(self) -> tuple:
+        ready = load_model("digits", self.runs["digits"], self.progress)
+        return ready.trained, ready.confidence[""]
+
+    @cached_property
+    def _speech(self) -> tuple[Transcriber, Confidence]:
+        from tinymm.transcriber import Transcriber
+
+        ready = load_model("speech", self.runs["speech"], self.progress)
+        return Transcriber(ready.trained), ready.confidence[""]
+
+    @property
+    def transcriber(self) -> Transcriber:
+        """Hears digits in English."""
+        return self._speech[0]
+
+    def prepare(self) -> None:
+        """Load all models, training those that are missing, and use each once: after that no turn waits for anything."""
+        self._load(NAMES)
+
+    def load(self) -> None:
+        """Load the models for texts, and those others that are there already; the rest wait until they are needed."""
+        self._load(tuple(name for name in NAMES if name in NAMES[:2] or self.runs[name] or cached(name).is_file()))
+
+    def _load(self, names: tuple[str, ...]) -> None:
+        """Load models, and take a turn with each, so that what is compiled or read on first use is there."""
+        load_kernels()
+        self.read("Hello, 你好")
+        if "digits" in names:
+            for width in (40, 900):  # small and large work have kernels of their own
+                bars = np.ones((1, 120, width), np.float32)
+                for left in range(15, width - 15, 60):
+                    bars[:, 30:90, left : left + 8] = 0
+                self.see(bars)
+        if "speech" in names:
+            self.hear(np.random.default_rng(0).normal(0, 1e-3, self.transcriber.rate), speed=0)
+
+    def read(self, text: str, language: str = "en") -> Understood:
+        """Understand a text. ValueError if there are no words in it."""
+        return self.understanding(text, language)
+
+    def see(self, picture: Path | np.ndarray, language: str = "en") -> Understood:
+        """Understand a picture of a handwritten number: a file, or a grey image (1, H, W) in [0, 1].
+
+        ValueError, OSError: it cannot be read, or shows no number.
+        """
+        image = picture if isinstance(picture, np.ndarray) else read_image(picture)
+        seen = self.number_reader(image)
+        sure = seen.confidence >= self.number_reader.confidence.threshold
+        return _number(seen.digits, seen.digits, seen.confidence, sure, language)
+
+    def sound(self, source: Path | tuple[np.ndarray, int]) -> np.ndarray:
+        """A sound file, or a sound (samples,) with its rate, at the rate of the transcriber. ValueError, OSError."""
+        from tinymm.data.audio import resample
+
+        rate = self.transcriber.rate
+        return resample(*source, rate) if isinstance(source, tuple) else read_sound(source, rate)[0]
+
+    def hear(
+        self, sound: np.ndarray, language: str = "en", speed: float = 1.0, on_partial: OnPartial | None = None
+    ) -> tuple[Understood | None, HeardSound]:
+        """Understand a sound (samples,), see `listen`. None if nothing was understood in it."""
+        transcriber, confidence = self._speech
+        heard = listen(transcriber, sound, speed, on_partial)
+        number = find_number(heard.text)
+        if not number:
+            return None, heard
+        sure = heard.confidence >= confidence.threshold
+        return _number(heard.text, number, heard.confidence, sure, language), heard
+
+    def session(self, transcript: Path | None = None) -> Session:
+        """A conversation, of which a transcript is kept in this file, if one is given."""
+        return Session(self, transcript)
+
+
+def _number(text: str, number: str, probability: float, sure: bool, language: str) -> Understood:
+    """A number that was heard or seen."""
+    return Understood(text, language, (("order_number", probability),), 0.0, number=number, number_sure=sure)
