@@ -257,7 +257,7 @@ print(f"mood from points in a plane: {learn_mood(model, epochs=15, lr=0.02):.1%}
 E = model.embedding.weight.numpy()
 happy = ["thanks", "great", "love", "perfect", "helpful"]
 unhappy = ["angry", "terrible", "waiting", "rude", "broken"]
-shown = [*happy, *unhappy, "where", "card", "parcel", "address"]
+shown = [*happy, *unhappy, "card", "parcel", "address"]
 plt.figure(figsize=(6.5, 4.5))
 plt.plot(E[2:, 0], E[2:, 1], ".", color="#c0c0c0", markersize=4)
 for word in shown:
