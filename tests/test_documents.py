@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinymm.cli import _parser
+from tinymm.lessons import course
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "lessons").glob("*.md"))]
@@ -48,3 +49,19 @@ def test_commands_have_these_options(call):
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
         assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+def test_the_table_of_lessons_is_right():
+    """Every lesson has its row in lessons/README.md: number, title with a link to the notebook, minutes, question."""
+    text = (ROOT / "lessons" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| \[(.*)\]\((\d\d)_\w+\.ipynb\) \| (\d+) \| (.*) \|$", text, re.M)
+    known = {lesson.number: lesson for lesson in course()}
+    assert rows
+    for number, title, file, minutes, question in rows:
+        lesson = known[int(number)]
+        assert (title, int(file), int(minutes), question) == (
+            lesson.title,
+            lesson.number,
+            lesson.minutes,
+            lesson.question,
+        )
