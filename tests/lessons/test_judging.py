@@ -137,3 +137,14 @@ def test_an_unknown_number_lists_the_known_ones():
         judge("01.9", same)
     with pytest.raises(ValueError, match=r"write it as '03\.2'"):
         judge("1", same)
+
+
+def test_an_exercise_without_source_is_judged_too():
+    names = {"exercise": exercise}
+    exec('@exercise("test.typed", given=lambda rng: (rng.normal(),))\ndef double(x):\n    return 2 * x', names)
+    assert judge("test.typed", lambda x: x + x)
+    assert judge("test.typed", lambda x: ...).status == "wrong"
+
+    def empty(x): ...
+
+    assert judge("test.typed", empty).status == "not done yet"
