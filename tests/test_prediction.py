@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tinymm.checkpoint import CheckpointError
 from tinymm.cli import main
 from tinymm.data.datasets import Dataset
+from tinymm.prediction import load_trained
 from tinymm.recipes import loading
 
 QUIET = ["--quiet", "--output"]
@@ -155,3 +157,11 @@ def test_damaged_checkpoints(tmp_path, capsys):
     assert main(["predict", str(tmp_path / "other.npz"), "text"]) == 2
     error = capsys.readouterr().err
     assert "holds no trained model" in error and error.count("\n") == 1
+
+
+def test_a_file_that_python_itself_stumbles_over_is_no_checkpoint(tmp_path):
+    """An archive that claims to span several disks: found by fuzzing."""
+    end = b"PK\x06\x07" + (0).to_bytes(4, "little") + (0).to_bytes(8, "little") + (9).to_bytes(4, "little")
+    (tmp_path / "disks.npz").write_bytes(bytes(100) + end + b"PK\x05\x06" + b"\xff" * 16 + bytes(2))
+    with pytest.raises(CheckpointError, match="give the folder of a run, or its checkpoint"):
+        load_trained(tmp_path / "disks.npz")

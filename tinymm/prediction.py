@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +21,13 @@ from tinymm.runs import load_kernels
 def load_trained(path: str | os.PathLike[str]) -> Trained:
     """The model of a checkpoint that `train` wrote (or of its run folder), ready to use."""
     path = _checkpoint_file(Path(path))
-    state = checkpoint.load(path)
+    try:
+        state = checkpoint.load(path)
+    except checkpoint.CheckpointError as error:
+        raise checkpoint.CheckpointError(f"{error}: give the folder of a run, or its checkpoint.npz") from None
     try:
         return Trained.from_state(state)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError) as error:
         raise checkpoint.CheckpointError(
             f"{path} holds no trained model of this version ({error}): give a checkpoint that tinymm train wrote"
         ) from None
@@ -37,10 +39,6 @@ def _checkpoint_file(path: Path) -> Path:
         runs = sorted(str(run.parent) for run in path.glob("*/checkpoint.npz"))
         mend = f"did you mean {' or '.join(runs[:5])}?" if runs else "give the folder of a run"
         raise FileNotFoundError(f"{path} holds no checkpoint.npz: {mend}")
-    if file.is_file() and not zipfile.is_zipfile(file):
-        raise checkpoint.CheckpointError(
-            f"{file} is no tinymm checkpoint: give the folder of a run, or its checkpoint.npz"
-        )
     return file
 
 

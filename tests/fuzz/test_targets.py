@@ -5,9 +5,12 @@ import importlib.util
 import tracemalloc
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import tinymm as tm
 
 from .targets import TARGETS, repaired
 
@@ -67,6 +70,31 @@ def damaged(draw, whole):
             other = draw(st.sampled_from(whole))
             content[at:] = other[draw(st.integers(0, len(other))) :]
     return bytes(content)
+
+
+JUNK = [None, -1, 1.5, "x", [], {}, np.zeros(3), 10**9]
+
+
+def replaced(state):
+    """The nested state with each of its parts in turn replaced by junk."""
+    yield from JUNK
+    if isinstance(state, dict | list):
+        for key in state if isinstance(state, dict) else range(min(len(state), 3)):
+            for part in replaced(state[key]):
+                changed = state.copy()
+                changed[key] = part
+                yield changed
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_checkpoint_whose_parts_are_junk_is_taken_or_refused(seed, tmp_path):
+    """Whole files with right checksums, but made by who knows whom."""
+    target, path = TARGETS["trained"], tmp_path / "junk.npz"
+    path.write_bytes(seeds("trained")[seed])
+    for state in replaced(tm.load(path)):
+        tm.save(state, path)
+        with contextlib.suppress(*target.errors):
+            target.parse(path)
 
 
 @targets
