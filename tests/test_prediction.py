@@ -83,6 +83,7 @@ def test_evaluating_repeats_the_score_on_what_was_held_out(desk, capsys):
         shown := capsys.readouterr().out
     )
     assert "macro average" in shown and "F1" in shown
+    assert f"calibration error: {held['calibration error']:.2%}" in shown
 
 
 def test_evaluating_on_data_of_another_kind(desk, capsys):

@@ -295,6 +295,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     first, value = next(iter(summary.items()))
     print(f"{first} on {what} of {data.name}, {len(data):,} samples: {value:.2%}")
     columns = {name: max(len(name), 6) for row in rows.values() for name in row}
+    for name in summary.keys() - columns.keys() - {first}:
+        print(f"{name}: {summary[name]:.2%}")
     width = max(map(len, rows))
     print(f"{'':<{width}}  " + "  ".join(f"{name:>{w}}" for name, w in columns.items()))
     for row, scores in rows.items():
