@@ -47,7 +47,7 @@ class Row:
 ROWS: dict[str, list[Row]] = {
     "digits": [Row(Recipe(model="cnn", folds=10)), Row(Recipe(model="logistic", folds=10))],
     "mnist": [Row(RECIPES["mnist"], 0.988)],
-    "speech": [Row(RECIPES["speech"], 0.99)],
+    "speech": [Row(RECIPES["speech"], 0.99), Row(replace(RECIPES["speech"], model="crnn"), 0.99)],
     "speakers": [Row(replace(RECIPES["speech"], split="groups"), 0.85)],
     "synthetic": [Row(replace(RECIPES["speech"], data="spoken-digits"), 0.60, tested_on="fsdd")],
     "strings": [
