@@ -107,7 +107,7 @@ def test_it_comes_back_from_its_folder(trained, strings, tmp_path):
     assert isinstance(Trained.from_state(trained.state_dict()).task, type(trained.task))
 
 
-@pytest.mark.parametrize("sound", [np.zeros(8000), np.array([0.5]), np.full(500, 1.0), np.zeros(3, np.float32)])
+@pytest.mark.parametrize("sound", [np.zeros(8000), np.array([0.5]), np.full(500, 50.0), np.zeros(3, np.float32)])
 def test_sounds_without_words(trained, sound):
     found = Transcriber(trained).transcribe(sound)
     assert isinstance(found.text, str) and 0 <= found.confidence <= 1
@@ -119,6 +119,8 @@ def test_sounds_without_words(trained, sound):
         (np.zeros((4, 2)), ValueError, r"samples are \(4, 2\), but expected \(n,\): one channel, try samples.mean"),
         (np.zeros(4, np.int16), TypeError, "samples are int16, .* try samples.astype"),
         (np.array([0.1, np.nan]), ValueError, "NaN or infinity"),
+        (np.array([0.0, -9000.0]), ValueError, "samples go up to 9e\\+03, but expected −1 to 1: try samples / 32768"),
+        (np.zeros(301 * 8000, np.float32), ValueError, "more than 300 seconds came without a pause: call finish"),
     ],
 )
 def test_samples_that_are_none(trained, samples, error, words):

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tinymm.decoding import GreedyDecoder, prefix_beam_search, probability
+from tinymm.models import SpeechToText
+from tinymm.recipes.speech import LONGEST, SpeechFrontEnd
 from tinymm.recording import no_grad
+
+TOO_LOUD = 100.0  # times full scale: these are whole numbers, not yet divided
 
 if TYPE_CHECKING:
     from tinymm.recipes import Trained
@@ -47,9 +51,6 @@ class Transcriber:
     """
 
     def __init__(self, trained: Trained, beam_width: int | None = None):
-        from tinymm.models import SpeechToText
-        from tinymm.recipes.speech import SpeechFrontEnd
-
         if not isinstance(trained.model, SpeechToText) or not isinstance(trained.front_end, SpeechFrontEnd):
             raise ValueError(
                 f"Transcriber: a {type(trained.model).__name__} writes no transcripts: train one with "
@@ -74,9 +75,14 @@ class Transcriber:
         self._waiting = np.zeros((self.model.BEFORE, self.front_end.bands), np.float32)
         self._decoder = GreedyDecoder()
         self._state: Any = None
-        self._heard = False  # whether any sound came
+        self._samples = 0  # that came
         self._pieces: list[np.ndarray] = []  # of a bidirectional model, which reads at the end
-        self.log_probs = np.empty((0, len(self.labels)), np.float32)  # (steps, classes) so far
+        self._written = [np.empty((0, len(self.labels)), np.float32)]  # log-probabilities (steps, classes), by chunk
+
+    @property
+    def log_probs(self) -> np.ndarray:
+        """The log-probabilities (steps, classes) so far; class 0 is the blank."""
+        return np.concatenate(self._written)
 
     @property
     def text(self) -> str:
@@ -86,7 +92,8 @@ class Transcriber:
     def feed(self, samples: np.ndarray) -> str:
         """Hear the next samples (n,), n ≥ 0, and return the transcript so far.
 
-        ValueError for samples that are not (n,), TypeError if they are no floats; NaN and ±∞ are a ValueError too.
+        What is a little louder than ±1 is clipped. TypeError for samples that are no floats; ValueError if they are not
+        (n,), far too loud, NaN or infinite, and for more than five minutes without `finish`.
         """
         samples = np.asarray(samples)
         if samples.ndim != 1:
@@ -100,14 +107,22 @@ class Transcriber:
             )
         if not np.isfinite(samples).all():
             raise ValueError("Transcriber.feed: samples hold NaN or infinity: record or copy the sound again")
+        if np.abs(samples).max(initial=0) > TOO_LOUD:
+            raise ValueError(
+                f"Transcriber.feed: samples go up to {np.abs(samples).max():.3g}, but expected −1 to 1: try samples / 32768"
+            )
+        if self._samples + len(samples) > LONGEST * self.rate:
+            raise ValueError(
+                f"Transcriber.feed: more than {LONGEST} seconds came without a pause: call finish() after each utterance"
+            )
         if len(samples):
-            self._heard = True
-            self._hear(self._stream.push(samples.astype(np.float32, copy=False)))
+            self._samples += len(samples)
+            self._hear(self._stream.push(self.front_end.clipped(samples)))
         return self.text
 
     def finish(self) -> Transcript:
         """The transcript of the whole sound; then be ready for another. Without any sound, ("", 1.0)."""
-        if self._heard:
+        if self._samples:
             after = np.zeros((self.model.AFTER, self.front_end.bands), np.float32)
             self._hear(self._stream.finish(), after)
             if self._pieces:
@@ -143,12 +158,12 @@ class Transcriber:
         log_probs, self._state = self.model.read(pieces, self._state)
         new = np.asarray(log_probs)[0]
         self._decoder.feed(new)
-        self.log_probs = np.concatenate([self.log_probs, new])
+        self._written.append(new)
 
     def _final(self) -> Transcript:
-        if not len(self.log_probs):
+        log_probs, labels = self.log_probs, tuple(self._decoder.labels)
+        if not len(log_probs):
             return Transcript("", 1.0)
-        labels = tuple(self._decoder.labels)
         if self.beam_width is not None:
-            labels = prefix_beam_search(self.log_probs[None], beam_width=self.beam_width)[0][0].labels
-        return Transcript(self.labels.decode(labels), probability(self.log_probs, labels))
+            labels = prefix_beam_search(log_probs[None], beam_width=self.beam_width)[0][0].labels
+        return Transcript(self.labels.decode(labels), probability(log_probs, labels))

@@ -1,6 +1,7 @@
 """A transcriber from the command line: trained, evaluated, used on files; and how transcripts are judged."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,7 @@ def test_predicting_files(run, tmp_path, capsys):
         "fast": (np.concatenate([tones(rate=16000).x[i] for i in (0, 4, 2)]), 16000),
         "one": (np.array([0.5]), 8000),
         "silent": (np.zeros(4000), 8000),
+        "long": (np.tile(sound, 900), 8000),
     }
     for name, (samples, rate) in files.items():
         soundfile.write(tmp_path / f"{name}.wav", samples, rate)
@@ -90,7 +92,8 @@ def test_predicting_files(run, tmp_path, capsys):
     for name in ("plain", "stereo", "fast"):
         assert lines[f"{name}.wav"].startswith("low mid high ") and lines[f"{name}.wav"].endswith("%")
     assert set(lines) == {"plain.wav", "stereo.wav", "fast.wav", "one.wav"}
-    assert error.count("\n") == 3 and all(name in error for name in ("silent.wav", "cut.wav", "missing.wav"))
+    assert error.count("\n") == 4 and all(f"{name}.wav" in error for name in ("silent", "cut", "missing"))
+    assert re.search(r"long.wav lasts \d+ s: cut it into pieces of at most 300 s", error)
     assert main(["predict", str(run), paths[0], "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["transcript"] == "low mid high" and 0 < row["confidence"] <= 1

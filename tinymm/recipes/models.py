@@ -77,7 +77,7 @@ def _transcribing(kind: str, joining: Joining, bidirectional: bool = False) -> C
     return Choice(
         lambda: SpeechFrontEnd(kind, joining=joining),
         lambda front_end, classes: SpeechToText(front_end.bands, len(front_end.labels), bidirectional=bidirectional),
-        *(30, 3),
+        *(25, 3),
         augment=True,
         task=Transcription(joining),
         folds=0,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinymm.data.audio import LogMel, SpecAugment, read_sound
+from tinymm.data.audio import LogMel, read_sound
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.strings import Joining, transcripts
 from tinymm.data.text import pad_sequences
@@ -17,7 +17,7 @@ from tinymm.models import SpeechToText
 from tinymm.recipes.front_end import FrontEnd
 
 LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
-MASKS = SpecAugment(time_masks=0, frequency_masks=2, frequency_width=0.15)
+LONGEST = 300  # seconds of one utterance
 SURVEY = 200  # strings from which mean and deviation are taken
 
 
@@ -30,7 +30,6 @@ class SpeechFrontEnd(FrontEnd):
         kind: what transcripts are written with, "words" or "characters".
         bands: size of the features.
         joining: how the training sounds are joined to strings and varied, anew in every epoch.
-        masks: stripes blotted out of the features in training; of frequency only, so that no word is lost.
 
     Attributes:
         rate: samples per second of the training sounds. labels: of their transcripts.
@@ -39,11 +38,9 @@ class SpeechFrontEnd(FrontEnd):
 
     sense = "audio"
 
-    def __init__(
-        self, kind: str = "words", bands: int = 40, joining: Joining | None = None, masks: SpecAugment = MASKS
-    ):
+    def __init__(self, kind: str = "words", bands: int = 40, joining: Joining | None = None):
         self.kind, self.bands = kind, bands
-        self.joining, self.masks = joining or Joining(), masks
+        self.joining = joining or Joining()
         self.rate: int = 8000
         self.labels = Labels(["a"], kind)
         self.mean, self.deviation = np.zeros(bands, np.float32), 1.0
@@ -69,20 +66,26 @@ class SpeechFrontEnd(FrontEnd):
         """The features of each sound: (N,) objects, each (T, bands) float32."""
         log_mel, features = self.log_mel, np.empty(len(samples), dtype=object)
         for i, sound in enumerate(samples):
-            features[i] = self.standardized(log_mel(sound))
+            features[i] = self.standardized(log_mel(self.clipped(sound)))
         return features
+
+    @staticmethod
+    def clipped(sound: np.ndarray) -> np.ndarray:
+        """As a converter would record it: no louder than full scale."""
+        return np.clip(sound, -1, 1).astype(np.float32, copy=False)
 
     def standardized(self, features: np.ndarray) -> np.ndarray:
         return ((features - self.mean) / np.float32(self.deviation)).astype(np.float32, copy=False)
 
     def __call__(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """(N, T, bands), zeros after the end of each sound."""
-        features = pad_sequences(list(rows))[0]
-        return features if rng is None else self.masks(features, rng)
+        return pad_sequences(list(rows))[0]
 
     def read(self, item: str) -> np.ndarray:
-        """A sound file at the rate of the training sounds. ValueError if it is silent."""
+        """A sound file at the rate of the training sounds. ValueError if it is silent, or longer than five minutes."""
         sound, _ = read_sound(item, self.rate)
+        if len(sound) > LONGEST * self.rate:
+            raise ValueError(f"{item} lasts {len(sound) / self.rate:.0f} s: cut it into pieces of at most {LONGEST} s")
         if sound.min() == sound.max() and len(sound) > 1:
             raise ValueError(f"there is no sound on {item}: it is silent")
         return sound
@@ -125,9 +128,8 @@ class StringBatches:
         self, front_end: SpeechFrontEnd, recordings: Dataset, batch_size: int, seed: int = 0, augment: bool = True
     ):
         self.front_end, self.recordings, self.batch_size, self.seed = front_end, recordings, batch_size, seed
-        self.augment, self.joining = augment, front_end.joining
-        if not augment:
-            self.joining = replace(self.joining, speed=0, gain=0, uneven=0, noisy=0)
+        plain = replace(front_end.joining, speed=0, gain=0, uneven=0, noisy=0)
+        self.joining = front_end.joining if augment else plain
         self.strings = max(round(2 * len(recordings) / (self.joining.most + 1)), 1)
         self.epoch = self.batch = 0  # the epoch under way, or to come, and how many of its batches were handed out
         self._begin = 0
@@ -147,8 +149,7 @@ class StringBatches:
         for number, i in enumerate(rng.permutation(len(batches))[begin:], begin + 1):
             self.epoch, self.batch = epoch, number
             chosen = features[batches[i]]
-            masking = np.random.default_rng([self.seed, epoch, number]) if self.augment else None
-            yield self.front_end(chosen, masking), self.targets(strings.y[batches[i]], chosen)
+            yield self.front_end(chosen), self.targets(strings.y[batches[i]], chosen)
         self.epoch, self.batch = epoch + 1, 0
 
     def state_dict(self) -> dict[str, int]:
