@@ -20,6 +20,16 @@ pytestmark = pytest.mark.slow
 def cluster():
     tests = os.path.dirname(os.path.dirname(__file__))
     path = os.pathsep.join([tests, os.path.dirname(tests), os.environ.get("PYTHONPATH", "")])
+    options = {"env_vars": {"PYTHONPATH": path, "TINYMM_NUM_THREADS": "1"}}
+    try:
+        start(options)
+    except Exception as error:
+        pytest.skip(f"Ray cannot start here: {error}")
+    yield
+    ray.shutdown()
+
+
+def start(environment):
     ray.init(
         address="local",
         num_cpus=3,
@@ -27,10 +37,8 @@ def cluster():
         log_to_driver=False,
         logging_level="ERROR",
         object_store_memory=100_000_000,
-        runtime_env={"env_vars": {"PYTHONPATH": path, "TINYMM_NUM_THREADS": "1"}},
+        runtime_env=environment,
     )
-    yield
-    ray.shutdown()
 
 
 def train(way, epochs=3, make=optim.SGD, batches=None, **options):

@@ -51,9 +51,11 @@ def cluster(address: str | None = None, workers: int = 2) -> Iterator[Any]:
         options |= {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
     try:
         ray.init(address=address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises whatever it stumbles over
         where = f"the cluster at {address} cannot be joined" if address else "a local cluster cannot be started"
-        raise ConnectionError(f"Ray: {where} ({str(error).strip().splitlines()[0]})") from None
+        raise ConnectionError(
+            f"Ray: {where} ({str(error).strip().splitlines()[0]}): is there enough memory, and time to start?"
+        ) from None
     try:
         yield ray
     finally:
