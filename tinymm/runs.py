@@ -89,7 +89,7 @@ def train(
     folder = free_folder(output, name)
     loaded = recipe.task.load(recipe)
     parts = recipe.task.cut(recipe, loaded)
-    with made(folder.parent), begun(folder) as work:
+    with made(folder.parent), begun(folder) as work, engine.open():
         facts = {"recipe": asdict(recipe), "engine": asdict(engine), "versions": versions()}
         work.begin(facts | {"data_sha256": loaded.sha256(), "stopped": 0})
         return _carry_out(recipe, loaded, parts, work, folder, progress, snapshot_steps, engine)
@@ -113,7 +113,8 @@ def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: i
         work.begin(facts | {"stopped": facts["stopped"] + 1})
         parts = recipe.task.cut(recipe, loaded)
         engine = Engine(**facts.get("engine", {}))
-        return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps, engine)
+        with engine.open():
+            return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps, engine)
 
 
 def _carry_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,17 @@ class Engine:
             from tinymm.distributed.cluster import load_ray
 
             load_ray()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep the cluster, if there is one, for all that is done in the block."""
+        if self.distributed:
+            from tinymm.distributed.cluster import cluster
+
+            with cluster(self.address, self.workers):
+                yield
+        else:
+            yield
 
     def fit(self, *args: Any, **options: Any) -> History:
         """`training.fit`, or what does the same in several processes."""
