@@ -69,6 +69,19 @@ def test_facts_of_the_work_and_one_line_for_the_bar():
     assert history.facts() == facts
 
 
+def test_the_speed_counts_anew_when_all_are_warm(monkeypatch):
+    moments = iter([0.0, 10.0, 11.0, 13.0])
+    monkeypatch.setattr("tinymm.distributed.history.time.perf_counter", lambda: next(moments))
+    history = WorkersHistory()
+    history.measure(0, warm=False)
+    history.measure(100, warm=True)
+    assert history.samples_per_second == 10  # the first epoch, with all that is loaded in it
+    history.measure(200, warm=True)
+    assert history.samples_per_second == 100
+    history.measure(400, warm=True)
+    assert history.samples_per_second == 100 and history.seen == 400
+
+
 def test_the_command_trains_with_workers_and_reports_it(tmp_path, capsys):
     command = "train --model logistic --optimizer sgd --epochs 3 --folds 0 --workers 2 --async --quiet --name shared"
     assert main([*command.split(), "--output", str(tmp_path)]) == 0

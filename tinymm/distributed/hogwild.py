@@ -6,7 +6,6 @@ Source: Niu, Recht, Ré & Wright (2011), "Hogwild!: a lock-free approach to para
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -83,7 +82,7 @@ def fit(
                     schedule.step()
             bar.update(int(board.done.sum()) - bar.n)
             history.staleness, history.lost = board.staleness[board.done], crew.lost
-            history.seen = int(board.samples.sum())
+            history.measure(int(board.samples.sum()), warm="train_loss" in history)
             bar.set_postfix_str(history.line(workers - crew.lost), refresh=False)
 
         try:
@@ -91,11 +90,10 @@ def fit(
                 try:
                     crew.wait_until_ready(came)
                     board.begin()
-                    started = time.perf_counter()
+                    history.measure(0, warm=False)
                     while not board.done.all() and not came:
                         crew.look_after(board)
                         look(crew)
-                    history.samples_per_second = float(board.samples.sum() / (time.perf_counter() - started))
                 finally:
                     board.stop()
                 crew.wait_until_done()

@@ -5,7 +5,6 @@ Sources: Dean et al. 2012, "Large scale distributed deep networks" (Downpour SGD
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -62,13 +61,12 @@ def fit(
         try:
             if epochs:
                 team.gather(run.saved[0], PATIENCE)
-            began = time.perf_counter()
+            history.measure(0, warm=False)
             for epoch in range(epochs):
                 while not (run.finished(epoch) and run.save()) and not came:
                     run.turn()
                     bar.update(int(run.done.sum()) - bar.n)
-                    history.seen = int(run.results[run.done, 2].sum())
-                    history.samples_per_second = history.seen / (time.perf_counter() - began)
+                    history.measure(int(run.results[run.done, 2].sum()), warm=epoch > 0)
                     history.staleness, history.lost = run.staleness[run.done], team.lost
                     bar.set_postfix_str(history.line(len(team.members)), refresh=False)
                 if came:

@@ -6,7 +6,6 @@ same amount. Sources: Patarasu & Yuan 2009 (reduce and gather); Li et al. 2020, 
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -75,7 +74,7 @@ def fit(
         try:
             if epochs:
                 team.gather(saved, PATIENCE)
-            began = time.perf_counter()
+            history.measure(0, warm=False)
             while step < len(results) and not came:
                 epoch = step // per_epoch
                 end = min((epoch + 1) * per_epoch, step + (checkpoint_every or per_epoch))
@@ -92,8 +91,8 @@ def fit(
                 step = done
                 bind(model, optimizer, saved[0])
                 optimizer.steps = list(saved[1])
-                history.seen, history.lost = int(results[:step, 2].sum()), team.lost
-                history.samples_per_second = history.seen / (time.perf_counter() - began)
+                history.measure(int(results[:step, 2].sum()), warm=step >= per_epoch)
+                history.lost = team.lost
                 if step == (epoch + 1) * per_epoch:
                     sums = results[step - per_epoch : step].sum(axis=0)
                     history.note(**after_epoch(model, sums, validation, loss))

@@ -51,6 +51,7 @@ def accuracy_against_staleness(
     if reference is not None:
         ax.axhline(reference, color=GREY, linestyle="--", linewidth=1.2, label=f"no staleness, {reference:.2%}")
     ax.set_xscale("symlog", base=2, linthresh=1)
+    ax.set_xlim(left=-0.2)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}" if abs(y * 100 - round(y * 100)) < 1e-9 else f"{y:.1%}")
     ax.set(xlabel="mean staleness τ (updates)", ylabel="accuracy")
