@@ -174,8 +174,11 @@ def _samples_until(model: nn.Module, batches: DataLoader, optimizer: optim.Optim
 class Echo:
     """An actor that does nothing, to see what a message costs."""
 
-    def take(self, array: Any = None) -> int:
-        return 0 if array is None else len(array)
+    def take(self, array: Any) -> int:
+        return len(array)
+
+    def pass_on(self, array: Any) -> Any:
+        return array
 
 
 def work(workers: int) -> tuple[nn.Module, DataLoader]:
@@ -191,11 +194,14 @@ def measure(ray: Any) -> Costs:
     """What a message, a byte, a gradient and an update cost here."""
     from tinymm.training import train_step
 
-    echo = ray.remote(Echo).options(num_cpus=1).remote()
-    ray.get(echo.take.remote())
+    echo, other = (ray.remote(Echo).options(num_cpus=1).remote() for _ in range(2))
+    passed = np.zeros(1000, np.float32)
+    ray.get([echo.pass_on.remote(passed), other.pass_on.remote(passed)])
     began = time.perf_counter()
-    ray.get([echo.take.remote() for _ in range(500)])
-    message = (time.perf_counter() - began) / 500
+    for step in range(200):  # what one sends, the next must wait for
+        passed = (echo, other)[step % 2].pass_on.remote(passed)
+    ray.get(passed)
+    message = (time.perf_counter() - began) / 200
     sizes = np.array([1e5, 5e5, 1e6, 3e6, 6e6])
     times = []
     for size in sizes:
@@ -206,7 +212,7 @@ def measure(ray: Any) -> Costs:
             ray.get(echo.take.remote(array))
             turns.append(time.perf_counter() - began)
         times.append(np.median(turns))
-    bandwidth = 4 / np.polyfit(sizes, times, 1)[0]
+    bandwidth = 4 / max(np.polyfit(sizes, times, 1)[0], 1e-12)
     tm.set_num_threads(1)
     model, batches = work(1)
     optimizer = optim.SGD(model.parameters(), 0.01)
