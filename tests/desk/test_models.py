@@ -3,7 +3,7 @@ import pytest
 
 from tinymm import checkpoint
 from tinymm.desk import models
-from tinymm.desk.confidence import RISK, Confidence
+from tinymm.desk.confidence import NEVER, RISK, Confidence
 from tinymm.desk.desk import Desk
 from tinymm.recipes import Recipe, cut, load_data, train_model
 
@@ -57,6 +57,22 @@ def test_numbers_are_never_accepted_below_the_risk():
     p[np.arange(500), y] = 1 - 9e-4
     confidence = models.digits_confidence(p, y)
     assert confidence.threshold >= 1 - RISK and confidence.temperature == 1
+
+
+def test_of_a_model_that_hears_nothing_right_nothing_is_accepted(own_models, monkeypatch):
+    monkeypatch.setattr(models, "STRINGS", 6)
+    trained = models.load_model("speech").trained  # after one epoch
+    recordings = models.load_spoken_digits().subset(np.arange(40))
+    assert models.speech_confidence(trained, recordings) == Confidence(1.0, NEVER)
+
+
+def test_a_model_that_is_always_right_may_be_trusted(own_models, monkeypatch):
+    monkeypatch.setattr(
+        models, "heard_strings", lambda trained, strings: (np.linspace(0.2, 1, 400), np.ones(400, bool))
+    )
+    trained = models.load_model("speech").trained
+    recordings = models.load_spoken_digits().subset(np.arange(40))
+    assert models.speech_confidence(trained, recordings).threshold < 0.4
 
 
 def test_a_run_may_be_used_instead_and_gets_its_confidence_from_what_it_held_out(own_models, tmp_path):
