@@ -18,7 +18,9 @@ A customer desk: type what you want, in English or Chinese, give it a sound file
 English, or a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then
 hands over to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
 
-It hears digits only, for that is what its speech model was trained on: a request must be typed.
+It hears digits only, for that is what its speech model was trained on: a request must be typed. Its own model knows
+synthetic voices only, so that what it hears is always read back; for people train one on recordings, with
+`tinymm train speech-to-text --name speech`, and give it: --speech runs/speech.
 """
 EXAMPLES = """\
 examples:

@@ -87,12 +87,24 @@ def test_a_run_may_be_used_instead_and_gets_its_confidence_from_what_it_held_out
 
 
 def test_runs_of_another_kind_are_refused(own_models, tmp_path):
-    trained = train_model(Recipe(data="desk", epochs=1), models.desk_requests("intent"))
-    state = trained.state_dict() | {"confidence": {"": Confidence().state_dict()}}
-    file = checkpoint.save(state, tmp_path / "intent.npz")
-    with pytest.raises(ValueError, match="the model for digits reads text"):
-        _ = Desk(digits=file).number_reader
+    intent, digits = models.cached("intent"), models.cached("digits")
+    with pytest.raises(
+        ValueError, match=r"intent-.*npz holds a model for text, but the desk's model for digits must be"
+    ):
+        _ = Desk(digits=intent).number_reader
+    with pytest.raises(
+        ValueError, match="holds a model for image, but the desk's model for intent must be one for text"
+    ):
+        Desk(intent=digits).load()
+    with pytest.raises(ValueError, match="the model for intent knows negative, neutral, positive, for which"):
+        Desk(intent=models.cached("sentiment")).load()
+    with pytest.raises(FileNotFoundError, match="gone"):
+        Desk(intent=tmp_path / "gone").load()
+
+
+def test_a_model_that_names_sounds_writes_no_transcripts(own_models, tmp_path):
+    few = models.load_spoken_digits().subset(np.arange(40))
+    state = train_model(Recipe(data="spoken-digits", model="cnn", epochs=1), few).state_dict()
+    file = checkpoint.save(state | {"confidence": {"": Confidence().state_dict()}}, tmp_path / "names.npz")
     with pytest.raises(ValueError, match="writes no transcripts"):
         _ = Desk(speech=file).transcriber
-    with pytest.raises(FileNotFoundError, match=r"gone"):
-        Desk(intent=tmp_path / "gone").load()

@@ -60,12 +60,8 @@ class Desk:
     @cached_property
     def number_reader(self) -> NumberReader:
         """Reads pictures of numbers."""
-        return NumberReader(self._digits[0], self._digits[1])
-
-    @cached_property
-    def _digits(self) -> tuple:
         ready = load_model("digits", self.runs["digits"], self.progress)
-        return ready.trained, ready.confidence[""]
+        return NumberReader(ready.trained, ready.confidence[""])
 
     @cached_property
     def _speech(self) -> tuple[Transcriber, Confidence]:

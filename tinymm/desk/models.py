@@ -47,6 +47,7 @@ RECIPES = {
     "digits": Recipe(data="digits", model="cnn", epochs=12),
     "speech": Recipe(data="spoken-digits", model="ctc", epochs=25),
 }
+SENSES = {"intent": "text", "sentiment": "text", "digits": "image", "speech": "audio"}
 FILES = {"intent": "desk_requests.tsv", "sentiment": "desk_requests.tsv"}
 FILES |= {"digits": "digits.npz", "speech": "spoken_digits.npz"}
 
@@ -76,6 +77,11 @@ def load_model(name: str, run: str | os.PathLike[str] | None = None, progress: b
 
 def _load(name: str, path: Path) -> Ready:
     trained = load_trained(path)
+    if trained.front_end.sense != SENSES[name]:
+        raise ValueError(
+            f"{path} holds a model for {trained.front_end.sense}, but the desk's model for {name} must be one for "
+            f"{SENSES[name]}"
+        )
     kept = checkpoint.load(path / "checkpoint.npz" if path.is_dir() else path).get("confidence")
     if kept:
         return Ready(trained, {language: Confidence(**state) for language, state in kept.items()})
