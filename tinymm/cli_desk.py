@@ -28,6 +28,7 @@ examples:
   tinymm desk --say "where is my parcel" --wav order.wav  two turns, then the end
   tinymm desk --say "我要退款" --image number.png --json     the same as lines of JSON
   cat questions.txt | tinymm desk                         a turn for each line
+  arecord -d 5 -f S16_LE -r 8000 | tinymm desk --wav -    what is being said, for five seconds
   tinymm desk --prepare                                   train all models now, which takes a few minutes
   tinymm desk --evaluate                                  how right it is, on what it was not trained on
   tinymm desk --latency                                   how long a turn takes here
@@ -49,7 +50,9 @@ def add_desk(commands: argparse._SubParsersAction) -> None:
     )
     given: dict[str, Any] = {"action": _Given, "dest": "given", "default": []}
     desk.add_argument("--say", metavar="TEXT", help="a typed turn; may be repeated, as the next two", **given)
-    desk.add_argument("--wav", metavar="FILE", help="a spoken turn: a sound file", **given)
+    desk.add_argument(
+        "--wav", metavar="FILE", help="a spoken turn: a sound file; - listens to a WAV at the standard input", **given
+    )
     desk.add_argument("--image", metavar="FILE", help="a turn that is a picture of a handwritten number", **given)
     desk.add_argument("--json", action="store_true", help="print each turn as a line of JSON")
     desk.add_argument(
@@ -156,7 +159,7 @@ def _line(session: Session, line: str, options: argparse.Namespace) -> int:
         return _turn(session, command[1:], _unquoted(rest), options)
     elif text and len(text) < 1000 and _unquoted(text).lower().endswith(SOUNDS + PICTURES):
         path = _unquoted(text)
-        if not Path(path).is_file():
+        if " " in path and not Path(path).is_file():  # I lost invoice.png
             return _turn(session, "say", text, options)
         return _turn(session, "wav" if path.lower().endswith(SOUNDS) else "image", path, options)
     elif text or not sys.stdin.isatty():
@@ -172,6 +175,9 @@ def _unquoted(path: str) -> str:
 
 def _turn(session: Session, kind: str, value: str, options: argparse.Namespace) -> int:
     """Take a turn and show it; 2 if it could not be read."""
+    if not options.json and (options.given or not sys.stdin.isatty()):
+        given = " ".join(value.split())
+        print(f"> {given[:200]}{'…' if len(given) > 200 else ''}")
     if kind == "say":
         turn = session.say(value)
     elif kind == "image":
@@ -181,7 +187,7 @@ def _turn(session: Session, kind: str, value: str, options: argparse.Namespace) 
     if options.json:
         print(json.dumps(turn.to_dict(), ensure_ascii=False), flush=True)
     else:
-        _show(turn, echo=not sys.stdin.isatty() or bool(options.given))
+        _show(turn)
     return 2 if turn.reply.act == "problem" else 0
 
 
@@ -189,10 +195,7 @@ def _show_partial(seconds: float, text: str) -> None:
     print(f"  {seconds:5.1f} s  {text}", flush=True)
 
 
-def _show(turn: Turn, echo: bool) -> None:
-    if echo:
-        given = " ".join(turn.given.split())
-        print(f"> {given[:200]}{'…' if len(given) > 200 else ''}")
+def _show(turn: Turn) -> None:
     heard = turn.understood
     facts = []
     if heard:

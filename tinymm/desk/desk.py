@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import numpy as np
 from tinymm.data.audio import read_sound
 from tinymm.data.image import read_image
 from tinymm.desk.confidence import Confidence
-from tinymm.desk.hearing import HeardSound, OnPartial, listen
+from tinymm.desk.hearing import HeardSound, OnPartial, listen, wav_chunks
 from tinymm.desk.models import cached, load_model
 from tinymm.desk.numbers import find_number
 from tinymm.desk.seeing import NumberReader
@@ -110,17 +112,25 @@ class Desk:
         sure = seen.confidence >= self.number_reader.confidence.threshold
         return _number(seen.digits, seen.digits, seen.confidence, sure, language)
 
-    def sound(self, source: Path | tuple[np.ndarray, int]) -> np.ndarray:
-        """A sound file, or a sound (samples,) with its rate, at the rate of the transcriber. ValueError, OSError."""
+    def sound(self, source: Path | tuple[np.ndarray, int]) -> np.ndarray | Iterator[np.ndarray]:
+        """A sound file, or a sound (samples,) with its rate, at the rate of the transcriber; "-" is what arrives at the
+        standard input, in chunks. ValueError, OSError.
+        """
         from tinymm.data.audio import resample
 
         rate = self.transcriber.rate
+        if source == "-":
+            return wav_chunks(sys.stdin.buffer, rate)
         return resample(*source, rate) if isinstance(source, tuple) else read_sound(source, rate)[0]
 
     def hear(
-        self, sound: np.ndarray, language: str = "en", speed: float = 1.0, on_partial: OnPartial | None = None
+        self,
+        sound: np.ndarray | Iterator[np.ndarray],
+        language: str = "en",
+        speed: float = 1.0,
+        on_partial: OnPartial | None = None,
     ) -> tuple[Understood | None, HeardSound]:
-        """Understand a sound (samples,), see `listen`. None if nothing was understood in it."""
+        """Understand a sound (samples,), or its chunks, see `listen`. None if nothing was understood in it."""
         transcriber, confidence = self._speech
         heard = listen(transcriber, sound, speed, on_partial)
         number = find_number(heard.text)

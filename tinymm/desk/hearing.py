@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import wave
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -42,27 +43,26 @@ class HeardSound:
 
 
 def listen(
-    transcriber: Listens, sound: np.ndarray, speed: float = 1.0, on_partial: OnPartial | None = None
+    transcriber: Listens,
+    sound: np.ndarray | Iterable[np.ndarray],
+    speed: float = 1.0,
+    on_partial: OnPartial | None = None,
 ) -> HeardSound:
-    """Let a transcriber hear a sound (samples,) at its rate, chunk by chunk, as it would arrive.
+    """Let a transcriber hear a sound at its rate, chunk by chunk, as it arrives.
 
     Args:
-        speed: 1 is as fast as it was spoken, 2 twice as fast, 0 without waiting.
+        sound: (samples,), or chunks of them that come when they are there, such as `wav_chunks`.
+        speed: of a sound that is there as a whole: 1 is as fast as it was spoken, 2 twice as fast, 0 without waiting.
         on_partial: called with the seconds of sound so far and the transcript whenever it changes.
 
     An interrupt leaves the transcriber ready for the next sound.
     """
-    size = max(round(CHUNK * transcriber.rate), 1)
     partials: list[tuple[float, str]] = []
-    before = ""
-    began = time.perf_counter()
+    before, arrived = "", 0.0
     try:
-        for start in range(0, len(sound), size):
-            chunk = sound[start : start + size]
-            arrived = (start + len(chunk)) / transcriber.rate
-            if speed:
-                time.sleep(max(began + arrived / speed - time.perf_counter(), 0))
+        for chunk in _paced(sound, transcriber.rate, speed) if isinstance(sound, np.ndarray) else sound:
             text = transcriber.feed(chunk)
+            arrived += len(chunk) / transcriber.rate
             if text != before:
                 before = text
                 partials.append((round(arrived, 2), text))
@@ -72,5 +72,38 @@ def listen(
         final = transcriber.finish()
     finally:
         transcriber.reset()
-    seconds = len(sound) / transcriber.rate
-    return HeardSound(final.text, float(final.confidence), tuple(partials), seconds, time.perf_counter() - ended)
+    return HeardSound(
+        final.text, float(final.confidence), tuple(partials), round(arrived, 4), time.perf_counter() - ended
+    )
+
+
+def _paced(sound: np.ndarray, rate: int, speed: float) -> Iterator[np.ndarray]:
+    """The chunks of a sound (samples,), each when it would have been spoken to its end."""
+    size, began = max(round(CHUNK * rate), 1), time.perf_counter()
+    for start in range(0, len(sound), size):
+        chunk = sound[start : start + size]
+        if speed:
+            time.sleep(max(began + (start + len(chunk)) / rate / speed - time.perf_counter(), 0))
+        yield chunk
+
+
+def wav_chunks(stream: BinaryIO, rate: int) -> Iterator[np.ndarray]:
+    """The sound of a WAV file of 16 bits that is still being written, as from a microphone: chunks (n,) float32.
+
+    What the header says about its length is not believed; the sound ends with the stream. Channels are averaged.
+    ValueError: no such WAV, or one of another rate.
+    """
+    try:
+        file = wave.Wave_read(stream)
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"what arrives is not a WAV sound that can be read ({str(error) or 'it broke off'})") from None
+    channels, width, its_rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+    if (width, its_rate) != (2, rate):
+        raise ValueError(
+            f"the sound arrives with {8 * width} bits at {its_rate:,} samples a second, but it must be 16 bits at {rate:,}: "
+            f"record it so, as with arecord -f S16_LE -r {rate}"
+        )
+    size = max(round(CHUNK * rate), 1)
+    while content := file.readframes(size):
+        samples = np.frombuffer(content[: len(content) // (2 * channels) * 2 * channels], "<i2")
+        yield samples.reshape(-1, channels).mean(axis=1, dtype=np.float32) / np.float32(32768)
