@@ -71,6 +71,12 @@ def test_unclear_is_asked_again_and_then_handed_over():
     assert dialogue.handed_over
 
 
+def test_who_has_no_number_gets_a_person():
+    dialogue = Dialogue()
+    without = heard("order_number", text="I cannot find the order number")
+    assert acts(dialogue, heard("delivery"), without, without) == ["ask number", "ask again", "hand over"]
+
+
 def test_a_clear_turn_in_between_begins_the_patience_anew():
     unclear, clear = heard(p=0.1), heard("thanks")
     assert acts(Dialogue(), unclear, clear, unclear, clear) == ["ask again", "answer"] * 2

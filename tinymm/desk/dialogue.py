@@ -138,14 +138,14 @@ class Dialogue:
 
     def _answer(self, intent: str) -> Reply:
         """Answer what is surely wanted."""
+        if intent == "order_number":  # without a number in it, or it would have been taken
+            return self._unclear_turn("number_again")
         self._unclear = 0
         if intent == "person":
             return self._hand_over(intent)
         if intent == "goodbye":
             self.restart()
             return Reply("goodbye", self.phrases.answers[intent], intent)
-        if intent == "order_number":  # without a number in it, or it would have been taken
-            return Reply("ask number", self.phrases.number_again, self._wanted)
         if intent not in NUMBER_OF:
             return Reply("answer", self.phrases.answers[intent], intent)
         number = self._numbers.get(NUMBER_OF[intent], "")
