@@ -52,7 +52,7 @@ def test_links_lead_somewhere(path):
 
 
 def test_the_table_of_lessons_is_right():
-    """Every lesson has its row in lessons/README.md: number, title with a link to the notebook, minutes, question."""
+    """The rows in lessons/README.md say of a lesson what it says itself: number, title, minutes, question."""
     text = (ROOT / "lessons" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| \[(.*)\]\((\d\d)_\w+\.ipynb\) \| (\d+) \| (.*) \|$", text, re.M)
     known = {lesson.number: lesson for lesson in course()}
