@@ -103,7 +103,8 @@ explore(draw_window, i=(0, 5, 3), j=(0, 5, 2))
 # A picture may have several **channels**, such as red, green and blue. Then the filter has weights for each channel, and adds up over all of them. And there are
 # several filters; each gives a map of its own. The maps are the channels of the next layer.
 #
-# Two options. **Padding** $p$: put $p$ rows and columns of zeros around the picture first. **Stride** $s$: move the window by $s$ pixels each time. A picture of
+# Two options. **Padding** $p$: put $p$ rows and columns of zeros on each side of the picture first, so that the map need not shrink. **Stride** $s$: move the
+# window by $s$ pixels each time, so that it shrinks faster. A picture of
 # $H$ rows then gives a map of
 #
 # $$H' = \left\lfloor \frac{H + 2p - k}{s} \right\rfloor + 1$$
