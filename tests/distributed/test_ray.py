@@ -16,29 +16,23 @@ ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 
+TESTS = os.path.dirname(os.path.dirname(__file__))
+PATH = os.pathsep.join([TESTS, os.path.dirname(TESTS), os.environ.get("PYTHONPATH", "")])
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    tests = os.path.dirname(os.path.dirname(__file__))
-    path = os.pathsep.join([tests, os.path.dirname(tests), os.environ.get("PYTHONPATH", "")])
-    options = {"env_vars": {"PYTHONPATH": path, "TINYMM_NUM_THREADS": "1"}}
     try:
-        start(options)
+        start("local", num_cpus=3, include_dashboard=False, object_store_memory=100_000_000)
     except Exception as error:
         pytest.skip(f"Ray cannot start here: {error}")
     yield
     ray.shutdown()
 
 
-def start(environment):
-    ray.init(
-        address="local",
-        num_cpus=3,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=100_000_000,
-        runtime_env=environment,
-    )
+def start(address, **options):
+    environment = {"env_vars": {"PYTHONPATH": PATH, "TINYMM_NUM_THREADS": "1"}}
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment, **options)
 
 
 def train(way, epochs=3, make=optim.SGD, batches=None, **options):
@@ -122,3 +116,30 @@ def test_pieces_of_work_in_parallel_come_in_order():
     with pytest.raises(ZeroDivisionError):
         list(parallel(divmod, [(1,)], 0))
     assert list(Engine(workers=2, distributed="ray").map(divmod, [(5,), (9,)], 4)) == [(1, 1), (2, 1)]
+
+
+def test_a_killed_node_is_survived(tmp_path):
+    from ray.cluster_utils import Cluster
+
+    ray.shutdown()
+    options = {"include_dashboard": False, "object_store_memory": 80_000_000}
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **options})
+    try:
+        second = nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        start(nodes.address)
+        killed = []
+
+        def kill_once(model):
+            if not killed:
+                killed.append(nodes.remove_node(second, allow_graceful=False))
+            return {"loss": 0.0}
+
+        ours, _, history = train(synchronous, 4, workers=2, validation=kill_once)
+        if history.workers[0] < 2:
+            pytest.skip("the worker on the second node was not ready within a minute")
+        assert killed and history.seen == 4 * 240 and history.lost >= 1
+        assert history.workers[0] == 2 and history.workers[-1] == 1
+        near(ours, usual(4)[0])
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
