@@ -148,3 +148,14 @@ def test_an_exercise_without_source_is_judged_too():
     def empty(x): ...
 
     assert judge("test.typed", empty).status == "not done yet"
+
+
+def test_true_and_false_are_compared_like_numbers():
+    @exercise("test.masks", given=lambda rng: (rng.normal(size=(2, 5)),), hints=("a", "b"))
+    def positive(x):
+        return x > 0
+
+    assert judge("test.masks", lambda x: x >= 0)
+    verdict = judge("test.masks", lambda x: x < 0, seed=0)
+    assert verdict.status == "wrong" and "your answer is wrong in all places" in verdict.message
+    assert "np." not in verdict.message

@@ -151,6 +151,7 @@ def _pattern(g: np.ndarray, w: np.ndarray, exercise: Exercise) -> str:
 
     if not (np.isfinite(w.astype(float)).all() and np.any(w)):
         return ""
+    g, w = g + 0, w + 0  # true and false have no sign: 1 and 0 do
     if not np.isfinite(g.astype(float)).all():
         return " (not a number: a division by zero, or the logarithm of zero?)"
     if g.size > 1:
@@ -254,7 +255,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_shown(part) for part in value)})"
     if not _numeric(value):
-        return repr(value)
+        return repr(bool(value) if isinstance(value, np.bool_) else value)
     array = np.asarray(value)
     if array.ndim == 0:
         return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
