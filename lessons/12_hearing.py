@@ -166,7 +166,7 @@ plt.title("all ways to say 3 5 in six steps; they end in one of the upper two");
 #
 # ## On real data
 #
-# Spoken digits, from two of the speech engines that come with the package. We join one to four of them with short pauses, as one reads out a
+# Spoken digits that come with the package, by two of the engines that spoke them. We join one to four of them with short pauses, as one reads out a
 # number. What is given to the network is the spectrogram and the digits, and nothing about *when*.
 
 # %%
