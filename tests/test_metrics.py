@@ -247,3 +247,16 @@ def test_bad_input_is_one_clear_sentence(call, error, sentence):
     with pytest.raises(error, match=sentence) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mend"), [((5, 1), "ravel"), ((1, 3), "argmax"), ((2, 3, 4), "ravel"), ((), "ravel")]
+)
+def test_the_mend_fits_the_shape(shape, mend):
+    with pytest.raises(ValueError, match=rf"y_true must be one label per sample.* try y_true\.{mend}\("):
+        metrics.accuracy_score(np.zeros(shape, int), [0])
+
+
+def test_a_fraction_is_no_zero_division():
+    with pytest.raises(ValueError, match=r'zero_division must be 0, 1, nan or "warn", not 0\.5'):
+        metrics.f1_score([0, 1], [0, 1], zero_division=0.5)

@@ -79,3 +79,10 @@ def test_bad_input_is_one_clear_sentence(arguments, sentence):
 
 def test_the_name_is_offered():
     assert "recall_at_k" in metrics.__all__
+
+
+def test_the_labels_that_are_wrong_are_named():
+    with pytest.raises(ValueError, match="query_labels must be one label per sample"):
+        recall_at_k(EYE, EYE, [[1], [2], [3]], [1, 2, 3])
+    with pytest.raises(ValueError, match="item_labels must be one label per sample"):
+        recall_at_k(EYE, EYE, [1, 2, 3], [[1], [2], [3]])

@@ -74,6 +74,8 @@ def softmax(x, axis=-1):
 
 
 def _shifted(x, axis):
+    if x.dtype.kind != "f":
+        x = x * 1.0  # whole numbers have no −∞
     return x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
 
 
