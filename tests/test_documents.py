@@ -52,11 +52,11 @@ def test_links_lead_somewhere(path):
 
 
 def test_the_table_of_lessons_is_right():
-    """The rows in lessons/README.md say of a lesson what it says itself: number, title, minutes, question."""
+    """Every lesson has its row in lessons/README.md: number, title with a link to the notebook, minutes, question."""
     text = (ROOT / "lessons" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| \[(.*)\]\((\d\d)_\w+\.ipynb\) \| (\d+) \| (.*) \|$", text, re.M)
     known = {lesson.number: lesson for lesson in course()}
-    assert rows
+    assert [int(row[0]) for row in rows] == list(known) == list(range(1, len(rows) + 1))
     for number, title, file, minutes, question in rows:
         lesson = known[int(number)]
         assert (title, int(file), int(minutes), question) == (

@@ -41,6 +41,12 @@ def test_a_lesson_has_its_title_time_exercises_and_parts(lesson):
     assert "\n# ### What breaks if you forget it" in text
 
 
+@each_source
+def test_links_between_lessons_lead_somewhere(source):
+    for target in re.findall(r"\]\(([\w./]+)\)", source.read_text(encoding="utf-8")):
+        assert (FOLDER / target).exists(), target
+
+
 @each_notebook
 def test_notebooks_are_clean_and_small(path):
     text = path.read_text(encoding="utf-8")
