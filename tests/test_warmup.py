@@ -27,5 +27,5 @@ def test_training_compiles_nothing_more(capsys):
 
 
 def test_it_says_how_many(capsys):
-    assert warmup(("float32",), progress=False) == 26
+    assert warmup(("float32",), progress=False) == 27
     assert capsys.readouterr().err == ""

@@ -45,7 +45,8 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
         return use
 
     # Sizes of both kinds: filters enough to fill a tile, and so few that a kernel of its own takes over.
-    yield "convolution", both_ways(F.conv2d, wanting(2, 3, 8, 8), wanting(32, 3, 3, 3), wanting(32))
+    yield "convolution", both_ways(F.conv2d, wanting(2, 4, 8, 8), wanting(32, 4, 3, 3), wanting(32))
+    yield "convolution, few channels", both_ways(F.conv2d, wanting(2, 1, 34, 34), wanting(8, 1, 3, 3), wanting(8))
     yield "convolution, few filters", both_ways(F.conv2d, wanting(2, 2, 8, 8), wanting(2, 2, 3, 3), wanting(2))
     yield (
         "convolution, stride 2",

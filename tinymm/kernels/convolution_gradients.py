@@ -63,7 +63,7 @@ def conv2d_input_gradient(
     filters, channels, *kernel = weight.shape
     dx = np.empty(input_shape, g.dtype)
     g = plain(g)
-    few = groups == 1 and channels < FLAT_ROWS and channels * kernel[0] * kernel[1] <= FEW_TAPS
+    few = groups == 1 and channels * kernel[0] * kernel[1] <= FEW_TAPS
     if few and stride == dilation == (1, 1) and g.shape[2] * g.shape[3] >= flat_width(g.dtype):
         taps = plain(weight.reshape(filters, -1))
         threads.run(_lay_down, len(g), g, taps, tuple(kernel), padding, dx, grain=grain(taps.shape[1] * g[:1].size))
