@@ -27,6 +27,7 @@ GOALS: dict[str, Goal] = {
     "recurrent, forward": Goal(1.0),
     "Adam step": Goal(1.0),
     "small training step": Goal(1.0),
+    "tape": Goal(1.0),
     "import": Goal(1 / 0.3, against="torch"),
     "first step, cache filled": Goal(1.0, against="torch"),
     "first step, cache empty": Goal(most=20.0),

@@ -161,6 +161,16 @@ def classifier_step(title: str, sizes: tuple[int, ...], n: int) -> Row:
     )  # fmt: skip
 
 
+def tape(operations: int = 100) -> Row:
+    """So many operations one after another on eight numbers, forward and backward: what recording and replaying cost.
+
+    Only for frameworks that record as they go: a compiler makes one operation of them all.
+    """
+    title = f"tape, {operations} operations on 8 numbers: forward + backward"
+    shapes: Shapes = {"x": (8,), "gradient": (8,)}
+    return Row(title, "tape", "tape", shapes, options={"operations": operations, "backward": True})
+
+
 def matrix_product(size: int = 1024) -> Row:
     """The machine's limit: the best rate anybody reaches here is what shares are stated of."""
     return Row(
@@ -204,6 +214,7 @@ ROWS: list[Row] = [
     adam({f"weight {i}": (1000, 1000) for i in range(10)}, "10 M"),
     classifier_step("logistic regression", (64, 10), 32),
     classifier_step("MLP", (64, 32, 10), 32),
+    tape(),
 ]
 
 

@@ -247,36 +247,25 @@ class Node:
         self.operation = operation
         self.order = next(_order)
         # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
-        self.parents: Any = [(i, a._node or a, a._index, a._array.shape, a._array.dtype) for i, a in sources]
+        self.parents: Any = []  # loops here, because a comprehension is a call, and every operation comes by
+        for i, source in sources:
+            array = source._array
+            self.parents.append((i, source._node or source, source._index, array.shape, array.dtype))
         self.versions: list[tuple[list[int], int]] = []
         self.outputs: Any = None
         self.steps: Any = []  # (derivative, its saved values, the parents it serves)
-        if operation.joint:
-            self._take(*operation.joint, self.parents, args, outputs, saved)
-            return
-        for parent in self.parents:
-            derivative = operation.derivatives.get(parent[0])
+        for served in (self.parents,) if operation.joint else zip(self.parents):
+            derivative = operation.joint or operation.derivatives.get(served[0][0])
             if derivative is None:
-                name = operation.names[parent[0]]
+                name = operation.names[served[0][0]]
                 raise TypeError(
                     f"{operation.name}: has no derivative with respect to {name}, which wants a gradient: pass its .detach()"
                 )
-            self._take(*derivative, (parent,), args, outputs, saved)
-
-    def _take(
-        self, function: Callable, plan: Any, parents: Any, args: tuple, outputs: tuple[Variable, ...], saved: Any
-    ) -> None:
-        """Keep what a derivative will need."""
-        values = []
-        for kind, i in plan:
-            if kind == "argument":
-                value = args[i]
-                if isinstance(value, Variable):
-                    self.versions.append((value._version, value._version[0]))
-                values.append(value)
-            else:
+            function, plan = derivative
+            values = []
+            for kind, i in plan:
                 values.append(self._find(kind, i, args, outputs, saved))
-        self.steps.append((function, values, parents))
+            self.steps.append((function, values, served))
 
     def _find(self, kind: str, i: int, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> Any:
         """The value that a derivative asked for, and a note of its version."""
@@ -323,7 +312,13 @@ class Node:
         if create_graph and operation.composed:
             raise RuntimeError(f"{operation.name}: the fused kernel has no second derivative: use {operation.composed}")
         for function, values, parents in self.steps:
-            found = function(g, *[self._value(v, create_graph) for v in values])
+            inputs = [g]
+            for value in values:
+                if isinstance(value, Variable):
+                    inputs.append(value if create_graph else value._array)
+                else:
+                    inputs.append(self._value(value, create_graph))
+            found = function(*inputs)
             for position, target, index, shape, dtype in parents:
                 d = found if operation.joint is None else found[position]
                 if d is None:
@@ -339,8 +334,7 @@ class Node:
                 _add(arrived, (target, index), d)
 
     def _value(self, value: Any, create_graph: bool) -> Any:
-        if isinstance(value, Variable):
-            return value if create_graph else value._array
+        """What a derivative is given for something saved that is no Tensor."""
         if value is _OUTPUT:
             values = [self.rewrap(i) for i in range(len(self.outputs))] if create_graph else self.outputs
             return values[0] if len(values) == 1 else values
@@ -402,15 +396,15 @@ def sweep(
     with enable_grad() if create_graph else nullcontext():
         while order:
             node = order.pop()
-            gs = [arrived.pop((node, i), None) for i in range(node.operation.outputs)]
+            g, several = arrived.pop((node, 0), None), node.operation.outputs > 1
+            if several:
+                g = [g, *(arrived.pop((node, i), None) for i in range(1, node.operation.outputs))]
             if wanted is not None:
-                found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted and g is not None})
-            if len(gs) == 1 and gs[0] is not None:
-                node.send_back(gs[0], create_graph, arrived)
-            elif any(g is not None for g in gs):
-                node.send_back(gs, create_graph, arrived)
-            else:
+                parts = enumerate(g if several else [g])
+                found.update({(node, i): part for i, part in parts if (node, i) in wanted and part is not None})
+            if g is None or (several and all(part is None for part in g)):
                 continue
+            node.send_back(g, create_graph, arrived)
             if not retain_graph:
                 node.free()
     if wanted is None:

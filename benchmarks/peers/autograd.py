@@ -13,7 +13,8 @@ from benchmarks.peers import Arrays, Task
 
 def begin(mode: str) -> dict[str, Any]:
     return {
-        "rnn": _recurrent(rnn), "lstm": _recurrent(lstm), "gru": _recurrent(gru), "classifier_step": classifier_step
+        "rnn": _recurrent(rnn), "lstm": _recurrent(lstm), "gru": _recurrent(gru), "classifier_step": classifier_step,
+        "tape": tape,
     }  # fmt: skip
 
 
@@ -52,6 +53,15 @@ def gru(x: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any) -> A
         h = (1 - z) * np.tanh(a[:, 2 * size :] + r * b[:, 2 * size :]) + z * h
         outputs.append(h)
     return np.stack(outputs, axis=1)
+
+
+def tape(arrays: Arrays, options: dict[str, Any]) -> Task:
+    def chain(x: Any) -> Any:
+        for _ in range(options["operations"]):
+            x = np.tanh(x)
+        return x
+
+    return _recurrent(chain)(arrays, options)
 
 
 def _recurrent(layer: Callable) -> Callable[[Arrays, dict[str, Any]], Task]:

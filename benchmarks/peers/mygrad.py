@@ -16,7 +16,7 @@ from benchmarks.peers import Arrays, Task
 
 def begin(mode: str) -> dict[str, Any]:
     mygrad.turn_memory_guarding_off()  # as its guide advises for speed
-    return {"conv2d": conv2d, "max_pool2d": max_pool2d, "classifier_step": classifier_step}
+    return {"conv2d": conv2d, "max_pool2d": max_pool2d, "classifier_step": classifier_step, "tape": tape}
 
 
 def forward_or_both(work: Callable, arrays: Arrays, names: list[str], backward: bool) -> Task:
@@ -54,6 +54,15 @@ def max_pool2d(arrays: Arrays, options: dict[str, Any]) -> Task:
     rows, columns = (length // size * size for length in x.shape[2:])
     work = lambda x: max_pool(x[:, :, :rows, :columns], (size, size), size)  # noqa: E731  it wants windows that fit
     return forward_or_both(work, arrays, ["x"], options["backward"])
+
+
+def tape(arrays: Arrays, options: dict[str, Any]) -> Task:
+    def chain(x: Any) -> Any:
+        for _ in range(options["operations"]):
+            x = mygrad.tanh(x)
+        return x
+
+    return forward_or_both(chain, arrays, ["x"], True)
 
 
 def classifier_step(arrays: Arrays, options: dict[str, Any]) -> Task:

@@ -14,7 +14,7 @@ from tinymm.models import MMBigModel
 def begin(mode: str) -> dict[str, Any]:
     return {
         "matmul": matmul, "conv2d": conv2d, "max_pool2d": max_pool2d, "rnn": rnn, "lstm": lstm, "gru": gru, "adam": adam,
-        "classifier_step": classifier_step, "reference_training": reference_training,
+        "classifier_step": classifier_step, "tape": tape, "reference_training": reference_training,
         "reference_prediction": reference_prediction,
     }  # fmt: skip
 
@@ -50,6 +50,15 @@ def conv2d(arrays: Arrays, options: dict[str, Any]) -> Task:
 
 def max_pool2d(arrays: Arrays, options: dict[str, Any]) -> Task:
     return forward_or_both(lambda x: F.max_pool2d(x, options["window"]), arrays, ["x"], options["backward"])
+
+
+def tape(arrays: Arrays, options: dict[str, Any]) -> Task:
+    def chain(x: tm.Tensor) -> tm.Tensor:
+        for _ in range(options["operations"]):
+            x = F.tanh(x)
+        return x
+
+    return forward_or_both(chain, arrays, ["x"], True)
 
 
 def _recurrent(layer: Callable, biases: list[str]) -> Callable[[Arrays, dict[str, Any]], Task]:

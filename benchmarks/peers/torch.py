@@ -29,7 +29,16 @@ def begin(mode: str) -> dict[str, Any]:
         del works["matmul"], works["adam"]
         return works
     # torch.compile leaves recurrent layers to the eager mode, so that only the eager mode has their rows
-    return works | {"rnn": rnn, "lstm": lstm, "gru": gru}
+    return works | {"rnn": rnn, "lstm": lstm, "gru": gru, "tape": tape}
+
+
+def tape(arrays: Arrays, options: dict[str, Any]) -> Task:
+    def chain(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(options["operations"]):
+            x = torch.tanh(x)
+        return x
+
+    return forward_or_both(chain, arrays, {"x": torch.from_numpy(arrays["x"])}, True)
 
 
 def forward_or_both(function: Callable, arrays: Arrays, inputs: dict[str, torch.Tensor], backward: bool) -> Task:

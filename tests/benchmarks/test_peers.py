@@ -14,6 +14,7 @@ from benchmarks.rows import (
     recurrent,
     reference_prediction,
     reference_training,
+    tape,
 )
 
 SMALL = [
@@ -25,6 +26,7 @@ SMALL = [
     *(row for cell in GATES for row in recurrent(cell, 2, 5, 3, 4)),
     adam({"a": (3, 4), "b": (5,)}, "17"),
     classifier_step("MLP", (6, 5, 3), 4),
+    tape(5),
     reference_training(2),
     reference_prediction(2),
 ]
