@@ -110,6 +110,53 @@ def test_processes(several_threads, expected, method):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_fork_while_another_thread_draws_random_numbers():
+    tm.manual_seed(3)
+    with tm.random.generator().bit_generator.lock:  # as a thread that draws holds it
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # ends a child that hangs
+            drawn = []
+            drawing = threading.Thread(target=lambda: drawn.append(tm.random.generator().random()))
+            drawing.start()
+            drawing.join()
+            os._exit(len(drawn) - 1)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+class Slow:
+    """A gradient to which another is added at leisure."""
+
+    def __init__(self):
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __add__(self, other):
+        self.begun.set()
+        self.go_on.wait(LIMIT)
+        return other
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_fork_while_another_thread_adds_a_gradient():
+    leaf = tm.tensor([1.0], requires_grad=True)
+    leaf.grad = slow = Slow()
+    adding = threading.Thread(target=lambda: (leaf * 2).sum().backward())
+    adding.start()
+    assert slow.begun.wait(LIMIT)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends a child that hangs
+        own = tm.tensor([3.0], requires_grad=True)
+        (own * own).sum().backward()
+        os._exit(0 if own.grad.item() == 6 else 1)
+    _, status = os.waitpid(child, 0)
+    slow.go_on.set()
+    adding.join(LIMIT)
+    assert os.waitstatus_to_exitcode(status) == 0 and leaf.grad.item() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_fork_while_other_threads_compute(several_threads, expected):
     """The child has only the thread that forked; what the others were at must not hold it up."""
     stop = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -29,3 +30,12 @@ def set_state(state: dict[str, Any]) -> None:
 def generator() -> np.random.Generator:
     """The `numpy.random.Generator` that tinymm draws from when it is not given one."""
     return _state["generator"]
+
+
+def _unlock_in_child() -> None:
+    """A thread that was drawing while another forked is not in the child, and would never unlock NumPy's generator."""
+    set_state(get_state())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)

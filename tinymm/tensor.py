@@ -6,6 +6,7 @@ to its user: operators, indexing, methods, NumPy's protocols and `backward`.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -85,6 +86,16 @@ def grad(
 
 
 _adding = threading.Lock()  # several threads may send gradients to one leaf
+
+
+def _unlock_in_child() -> None:
+    """A thread that held the lock while another forked is not in the child, and would never let go of it."""
+    global _adding
+    _adding = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def _binary(numpy_function: Callable) -> tuple[Callable, Callable]:
