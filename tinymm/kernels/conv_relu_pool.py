@@ -166,7 +166,7 @@ def _input_gradient(start, stop, g, codes, layout, places, weight, dx):
         sums[:] = 0
         for f in range(filters):
             for w in range(codes.shape[2]):
-                code = codes[n, f, w]
+                code = np.intp(codes[n, f, w])
                 if code == NONE:
                     continue
                 value, corner = g[n, f, w], places[4 * w + code]

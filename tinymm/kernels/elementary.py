@@ -25,17 +25,17 @@ LN_2_LOW = f32(math.log(2) - 0.693359375)
 
 def exp(x):
     """eˣ: x = n ln 2 + r, a polynomial for eʳ with |r| ≤ ln 2 / 2, then n added to the exponent bits."""
-    return np.exp(x)
+    return _exp_float32(x) if isinstance(x, f32) else np.exp(x)
 
 
 def sigmoid(x):
     """σ(x) = 1 / (1 + e⁻ˣ)."""
-    return 1 / (1 + np.exp(-x))
+    return _sigmoid_float32(x) if isinstance(x, f32) else 1 / (1 + np.exp(-x))
 
 
 def tanh(x):
     """tanh x = 1 − 2 / (e²ˣ + 1); near 0, where that would cancel, x plus a polynomial in x² times x³."""
-    return np.tanh(x)
+    return _tanh_float32(x) if isinstance(x, f32) else np.tanh(x)
 
 
 @njit(**OPTIONS)

@@ -3,15 +3,19 @@
 The compiled code goes to `__pycache__` beside the source, or, where the package cannot be written to, to the user's
 own cache (Numba's rules; NUMBA_CACHE_DIR names another place). Where nothing can be written it is compiled anew in every
 process. A kernel is made of functions from several files, so what is on disk counts only for the exact sources of all.
+
+With NUMBA_DISABLE_JIT=1 nothing is compiled: the kernels run as the Python that they are, slow, and open to a debugger.
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from numba import njit
+from numba import njit, types
+from numba.extending import lower_builtin, type_callable
 
 CONTRACT = {"contract"}  # a · b + c may be rounded once instead of twice
 REASSOCIATE = {"contract", "reassoc"}  # sums may be taken in another order, as vectors need it; NaN and ±∞ stay
@@ -46,6 +50,40 @@ def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None
     return compiled
 
 
+def instructions(meaning: Callable, returns: Any = types.void) -> Callable[[Callable], Callable]:
+    """In compiled code, a call of the function `meaning` is what the decorated one emits in its place.
+
+    `meaning` says the same in plain Python, and is what runs where nothing is compiled. The decorated function is called
+    as emit(context, builder, signature, arguments), Numba's usual four. Arrays reach it as they are, whole numbers as
+    int64, other numbers in the dtype of the first array. `returns` is the type of the result, or makes it of the arguments'.
+    """
+
+    def typed(*given):
+        number = next((argument.dtype for argument in given if isinstance(argument, types.Array)), None)
+        taken = [
+            argument
+            if isinstance(argument, types.Array | types.Boolean)
+            else types.intp
+            if isinstance(argument, types.Integer)
+            else number
+            for argument in given
+        ]
+        return (returns if isinstance(returns, types.Type) else returns(*taken))(*taken)
+
+    typed.pysig = inspect.signature(meaning)  # type: ignore[attr-defined]
+    type_callable(meaning)(lambda context: typed)
+
+    def register(emit: Callable) -> Callable:
+        @lower_builtin(meaning, types.VarArg(types.Any))
+        def lower(context, builder, signature, arguments):
+            value = emit(context, builder, signature, arguments)
+            return context.get_dummy_value() if value is None else value
+
+        return emit
+
+    return register
+
+
 _instances: dict[tuple[Any, Any], Any] = {}
 
 
@@ -53,9 +91,10 @@ def instance(pattern: Any, inner: Any) -> Any:
     """The pattern, a function that calls some `kernel`, compiled for one kernel and cached on disk beside it."""
     made = _instances.get((pattern, inner))
     if made is None:
-        code = pattern.__code__.replace(co_filename=inner.py_func.__code__.co_filename)
+        plain = getattr(inner, "py_func", inner)  # itself, where nothing is compiled
+        code = pattern.__code__.replace(co_filename=plain.__code__.co_filename)
         copy = FunctionType(code, {**pattern.__globals__, "kernel": inner}, pattern.__name__)
-        copy.__module__ = inner.py_func.__module__
-        copy.__qualname__ = inner.py_func.__qualname__ + pattern.__name__
+        copy.__module__ = plain.__module__
+        copy.__qualname__ = plain.__qualname__ + pattern.__name__
         made = _instances[pattern, inner] = kernel(copy)
     return made

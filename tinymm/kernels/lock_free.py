@@ -2,22 +2,24 @@
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from tinymm.kernels.jit import kernel
+from tinymm.kernels.jit import instructions, kernel
 
 
-@intrinsic
-def _compare_and_swap(typing, array, index, expected, new):
-    """If array[index] == expected it becomes new, in one indivisible step; returns whether it did."""
+def _compare_and_swap(array, index, expected, new):
+    """If array[index] == expected it becomes new, in one indivisible step (in plain Python: two); returns whether it did."""
+    same = array[index] == expected
+    if same:
+        array[index] = new
+    return int(same)
 
-    def emit(context, builder, signature, arguments):
-        array, index, expected, new = arguments
-        pointer = builder.gep(context.make_array(signature.args[0])(context, builder, array).data, [index])
-        swapped = builder.cmpxchg(pointer, expected, new, "seq_cst", "seq_cst")
-        return builder.zext(builder.extract_value(swapped, 1), ir.IntType(64))
 
-    return types.int64(array, types.intp, types.int64, types.int64), emit
+@instructions(_compare_and_swap, returns=types.int64)
+def _(context, builder, signature, arguments):
+    array, index, expected, new = arguments
+    pointer = builder.gep(context.make_array(signature.args[0])(context, builder, array).data, [index])
+    swapped = builder.cmpxchg(pointer, expected, new, "seq_cst", "seq_cst")
+    return builder.zext(builder.extract_value(swapped, 1), ir.IntType(64))
 
 
 @kernel

@@ -6,11 +6,9 @@ and again begins at the beginning of a line. And where the CPU cannot guess what
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from tinymm.kernels.jit import kernel
+from tinymm.kernels.jit import instructions, kernel
 
 LINE = 64  # bytes
 READ, WRITE = 0, 1
@@ -33,20 +31,43 @@ def scratch(rows, columns, like):
     return memory[start : start + rows * columns].reshape((rows, columns))
 
 
+class _Place:
+    """Where NumPy finds an array that begins `start` numbers after the first of another, which it keeps alive."""
+
+    def __init__(self, array, start, shape, strides):
+        size = array.itemsize
+        self.array = array
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": array.dtype.str,
+            "data": (array.ctypes.data + int(start) * size, False),
+            "shape": tuple(int(n) for n in shape),
+            "strides": tuple(int(n) * size for n in strides),
+        }
+
+
+def numbers(array, start, shape, strides):
+    """The numbers of an array as they lie in memory, from place `start` on: [i, j] is at start + i strides[0] + j strides[1].
+
+    For what functions mean that are given places instead of arrays, as vectors of the CPU are. Nothing is checked.
+    """
+    return np.asarray(_Place(array, start, shape, strides))
+
+
 def _prefetch(purpose):
-    def prefetch(typing, array, index):
-        def emit(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-            function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-            function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
-            place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-            builder.call(function, [place, number(purpose), number(LEVEL_2), number(1)])
-            return context.get_dummy_value()
+    def prefetch(array, index):
+        """Nothing that Python could see."""
 
-        return types.void(array, types.intp), emit
+    @instructions(prefetch)
+    def _(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        builder.call(function, [place, number(purpose), number(LEVEL_2), number(1)])
 
-    return intrinsic(prefetch)
+    return prefetch
 
 
 _for_reading, _for_writing = _prefetch(READ), _prefetch(WRITE)

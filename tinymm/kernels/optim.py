@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 from numba import carray, types
-from numba.extending import intrinsic
 
 from tinymm.kernels import jit, threads
-from tinymm.kernels.jit import CONTRACT, kernel
+from tinymm.kernels.jit import CONTRACT, instructions, kernel
 
 BLOCK = 16384  # numbers of a parameter at a time
 GRAIN = 32768  # numbers worth a thread
@@ -154,14 +153,15 @@ def _layout(sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
     return blocks, np.array(sizes, np.int64), max(1, GRAIN * int(blocks[-1]) // max(sum(sizes), 1))
 
 
-@intrinsic
-def _pointer(typing, address, like):
+def _pointer(address, like):
     """The address as a pointer to numbers of the dtype of `like`."""
+    address = address or like.ctypes.data  # ctypes has no array of nothing at 0
+    return ctypes.cast(int(address), ctypes.POINTER(np.ctypeslib.as_ctypes_type(like.dtype)))
 
-    def emit(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(like.dtype)(types.intp, like), emit
+@instructions(_pointer, returns=lambda address, like: types.CPointer(like.dtype))
+def _(context, builder, signature, arguments):
+    return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
 
 @kernel

@@ -5,10 +5,10 @@ what is left is one more vector, with a mask. Places are counted from an array's
 """
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
+from tinymm.kernels.jit import instructions
+from tinymm.kernels.memory import numbers
 from tinymm.kernels.vectors import VECTOR_BYTES, first_lanes, load_vector, splat, store_vector
 
 
@@ -33,40 +33,40 @@ def _emit(context, builder, signature, arguments, change):
         move(start)
     with builder.if_then(builder.icmp_signed(">", left, index(0))):
         move(whole, first_lanes(builder, left, lanes))
-    return context.get_dummy_value()
 
 
-@intrinsic
-def copy_row(typing, source, source_start, target, target_start, count):
+def _row(array, start, count):
+    return numbers(array, start, (count,), (1,))
+
+
+def copy_row(source, source_start, target, target_start, count):
     """target[target_start + j] = source[source_start + j] for j < count."""
-
-    def emit(context, builder, signature, arguments):
-        return _emit(context, builder, signature, arguments, lambda value, before: value)
-
-    n = types.intp
-    return types.void(source, n, target, n, n), emit
+    _row(target, target_start, count)[:] = _row(source, source_start, count)
 
 
-@intrinsic
-def copy_row_plus(typing, source, source_start, target, target_start, count, number):
+@instructions(copy_row)
+def _(context, builder, signature, arguments):
+    _emit(context, builder, signature, arguments, lambda value, before: value)
+
+
+def copy_row_plus(source, source_start, target, target_start, count, number):
     """target[target_start + j] = source[source_start + j] + number for j < count."""
-
-    def emit(context, builder, signature, arguments):
-        def add(value, before):
-            return builder.fadd(value, splat(builder, arguments[5], value.type.count))
-
-        return _emit(context, builder, signature, arguments, add)
-
-    n = types.intp
-    return types.void(source, n, target, n, n, source.dtype), emit
+    _row(target, target_start, count)[:] = _row(source, source_start, count) + number
 
 
-@intrinsic
-def add_row(typing, source, source_start, target, target_start, count):
+@instructions(copy_row_plus)
+def _(context, builder, signature, arguments):
+    def add(value, before):
+        return builder.fadd(value, splat(builder, arguments[5], value.type.count))
+
+    _emit(context, builder, signature, arguments, add)
+
+
+def add_row(source, source_start, target, target_start, count):
     """target[target_start + j] += source[source_start + j] for j < count."""
+    _row(target, target_start, count)[:] += _row(source, source_start, count)
 
-    def emit(context, builder, signature, arguments):
-        return _emit(context, builder, signature, arguments, lambda value, before: builder.fadd(before(), value))
 
-    n = types.intp
-    return types.void(source, n, target, n, n), emit
+@instructions(add_row)
+def _(context, builder, signature, arguments):
+    _emit(context, builder, signature, arguments, lambda value, before: builder.fadd(before(), value))

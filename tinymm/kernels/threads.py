@@ -23,46 +23,51 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from tinymm.kernels import jit
 
 MOST_SHARDS = 16  # enough to even out the load of a laptop's cores
 MOST_PARTIAL_SUMS = 8  # each needs memory for a whole result
 LOOK_OUT = 20_000  # looks for a new job before falling asleep, about a millisecond
+PAUSE = 50e-6  # seconds, between looks of plain Python: it must let go of the lock that the others need
 WAIT = 100_000  # looks for the end of the others' work: who falls asleep here wakes up late, and on another CPU
 
 _pool: "_Pool"
 _bell: np.ndarray  # goes up by one when there is a new job
+_indivisible: threading.Lock  # what plain Python has for an atomic instruction
 _num_threads: int
 _least_shards = 1
 
 NEXT, SHARDS, COUNT, WORKING = range(4)  # places in the job's array of integers
 
 
-@intrinsic
-def _add(typing, array, index, value):
+def _add(array, index, value):
     """array[index] += value in one indivisible step; returns the old value."""
-
-    def emit(context, builder, signature, arguments):
-        pointer = _element(context, builder, signature, arguments)
-        return builder.atomic_rmw("add", pointer, arguments[2], "seq_cst")
-
-    return types.int64(array, types.intp, types.int64), emit
+    with _indivisible:
+        old = int(array[index])
+        array[index] = old + value
+    return old
 
 
-@intrinsic
-def _look(typing, array, index):
+@jit.instructions(_add, returns=types.int64)
+def _(context, builder, signature, arguments):
+    pointer = _element(context, builder, signature, arguments)
+    return builder.atomic_rmw("add", pointer, arguments[2], "seq_cst")
+
+
+def _look(array, index):
     """array[index], read anew from memory, after a short pause."""
+    time.sleep(PAUSE)
+    return int(array[index])
 
-    def emit(context, builder, signature, arguments):
-        if builder.module.triple.startswith(("x86_64", "i686")):
-            pause = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, pause, "llvm.x86.sse2.pause"), [])
-        pointer = _element(context, builder, signature, arguments)
-        return builder.load_atomic(pointer, "acquire", 8)
 
-    return types.int64(array, types.intp), emit
+@jit.instructions(_look, returns=types.int64)
+def _(context, builder, signature, arguments):
+    if builder.module.triple.startswith(("x86_64", "i686")):
+        pause = ir.FunctionType(ir.VoidType(), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, pause, "llvm.x86.sse2.pause"), [])
+    pointer = _element(context, builder, signature, arguments)
+    return builder.load_atomic(pointer, "acquire", 8)
 
 
 def _element(context, builder, signature, arguments):
@@ -157,7 +162,7 @@ class _Job:
             try:
                 self.counters[NEXT] = self.counters[SHARDS]
                 while self.counters[WORKING] > 0:
-                    time.sleep(50e-6)
+                    time.sleep(PAUSE)
                 self.args = None  # a helper that comes late keeps no array alive
                 break
             except KeyboardInterrupt as error:
@@ -285,7 +290,8 @@ def _start(worker: Any, count: int, shards: int, args: tuple) -> None:
 
 
 def _start_afresh() -> None:
-    global _pool, _bell
+    global _pool, _bell, _indivisible
+    _indivisible = threading.Lock()
     _pool = _Pool()
     _bell = np.zeros(1, np.int64)
 

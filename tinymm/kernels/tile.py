@@ -18,12 +18,10 @@ last one may be anything that can be read: neither touches the others, so nothin
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from tinymm.kernels.jit import kernel
-from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.jit import instructions, kernel
+from tinymm.kernels.memory import aligned, numbers, scratch
 from tinymm.kernels.vectors import (
     REGISTERS,
     VECTOR_BYTES,
@@ -123,9 +121,20 @@ class _Emitter:
         return self.builder.select(self.builder.icmp_signed("<", here, rows), here, last)
 
 
+def _stop_at_last(places, rows):
+    """0, 1, 2 … for the rows of a tile, as far as there are rows."""
+    return np.minimum(np.arange(places), rows - 1)
+
+
+def _by_table(array, start, rows, columns):
+    """The matrix [i, k] = array[start + rows[i] + columns[k]]."""
+    table = rows[:, None] + columns
+    return numbers(array, start, (table.max(initial=-1) + 1,), (1,))[table]
+
+
 def _tile_by_tables(shape):
     def tile(
-        typing, a, a_start, a_row, row_start, rows, a_step, b, b_start, b_step, depth, c, c_start, c_stride,
+        a, a_start, a_row, row_start, rows, a_step, b, b_start, b_step, depth, c, c_start, c_stride,
         accumulate,
     ):  # fmt: skip
         """C[i, :] (+)= the sum over k of A[i, k] B[k, :], with A and B given by tables. Whatever `rows`, C is a whole tile.
@@ -133,37 +142,39 @@ def _tile_by_tables(shape):
         A[i, k] = a[a_start + a_row[row_start + i] + a_step[k]] for i < rows and k < depth,
         B[k, :] = b[b_start + b_step[k] :], C[i, :] = c[c_start + i * c_stride :].
         """
+        places, columns = shape[0], shape[1] * VECTOR_BYTES // a.itemsize
+        a_matrix = _by_table(a, a_start, a_row[row_start + _stop_at_last(places, rows)], a_step[:depth])
+        b_matrix = _by_table(b, b_start, b_step[:depth], np.arange(columns))
+        c_matrix = numbers(c, c_start, (places, columns), (c_stride, 1))
+        c_matrix[:] = a_matrix @ b_matrix + (c_matrix if accumulate else 0)
 
-        def emit(context, builder, signature, arguments):
-            emitter = _Emitter(context, builder, signature, arguments)
-            _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = arguments
-            zero = ir.Constant(depth.type, 0)
-            a_data, a_row, a_step = (
-                emitter.pointer(0, a_start),
-                emitter.pointer(2, row_start),
-                emitter.pointer(5, zero),
-            )
-            b_data, b_step, c_data = (
-                emitter.pointer(6, b_start),
-                emitter.pointer(8, zero),
-                emitter.pointer(10, c_start),
-            )
-            row_numbers = [emitter.row(i, rows) for i in range(shape[0])]
-            rows_of_a = [builder.gep(a_data, [builder.load(builder.gep(a_row, [i]))]) for i in row_numbers]
-            _emit(
-                context, builder, signature.args[0].dtype, shape,
-                lambda i, k: builder.gep(rows_of_a[i], [builder.load(builder.gep(a_step, [k]))]),
-                lambda k, j: emitter.vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
-                depth,
-                lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
-                accumulate,
-            )  # fmt: skip
-            return context.get_dummy_value()
+    @instructions(tile)
+    def _(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, _, row_start, rows, _, _, b_start, _, depth, _, c_start, c_stride, accumulate = arguments
+        zero = ir.Constant(depth.type, 0)
+        a_data, a_row, a_step = (
+            emitter.pointer(0, a_start),
+            emitter.pointer(2, row_start),
+            emitter.pointer(5, zero),
+        )
+        b_data, b_step, c_data = (
+            emitter.pointer(6, b_start),
+            emitter.pointer(8, zero),
+            emitter.pointer(10, c_start),
+        )
+        row_numbers = [emitter.row(i, rows) for i in range(shape[0])]
+        rows_of_a = [builder.gep(a_data, [builder.load(builder.gep(a_row, [i]))]) for i in row_numbers]
+        _emit(
+            context, builder, signature.args[0].dtype, shape,
+            lambda i, k: builder.gep(rows_of_a[i], [builder.load(builder.gep(a_step, [k]))]),
+            lambda k, j: emitter.vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
+            depth,
+            lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
+            accumulate,
+        )  # fmt: skip
 
-        n = types.intp
-        return types.void(a, n, a_row, n, n, a_step, b, n, b_step, n, c, n, n, types.boolean), emit
-
-    return intrinsic(tile)
+    return tile
 
 
 tile_by_tables = _tile_by_tables((ROWS, VECTORS))
@@ -171,148 +182,153 @@ flat_tile_by_tables = _tile_by_tables((FLAT_ROWS, FLAT_VECTORS))
 row_by_tables = _tile_by_tables((1, ROW_VECTORS))
 
 
-@intrinsic
-def tile_by_strides(
-    typing, a, a_start, a_row, a_step, rows, b, b_start, b_step, depth, c, c_start, c_stride, accumulate
-):
+def tile_by_strides(a, a_start, a_row, a_step, rows, b, b_start, b_step, depth, c, c_start, c_stride, accumulate):
     """C[i, :] (+)= the sum over k of A[i, k] B[k, :] for matrices with constant strides. C is a whole tile.
 
     A[i, k] = a[a_start + i * a_row + k * a_step] for i < rows and k < depth,
     B[k, :] = b[b_start + k * b_step :], C[i, :] = c[c_start + i * c_stride :].
     """
-
-    def emit(context, builder, signature, arguments):
-        emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = arguments
-        a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(5, b_start)
-        c_data = emitter.pointer(9, c_start)
-        rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
-        _emit(
-            context, builder, signature.args[0].dtype, (ROWS, VECTORS),
-            lambda i, k: builder.gep(rows_of_a[i], [builder.mul(k, a_step)]),
-            lambda k, j: emitter.vector(builder.gep(b_data, [builder.mul(k, b_step)]), j),
-            depth,
-            lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
-            accumulate,
-        )  # fmt: skip
-        return context.get_dummy_value()
-
-    n = types.intp
-    return types.void(a, n, n, n, n, b, n, n, n, c, n, n, types.boolean), emit
+    columns = width(a.dtype)
+    a_matrix = numbers(a, a_start, (rows, depth), (a_row, a_step))[_stop_at_last(ROWS, rows)]
+    b_matrix = numbers(b, b_start, (depth, columns), (b_step, 1))
+    c_matrix = numbers(c, c_start, (ROWS, columns), (c_stride, 1))
+    c_matrix[:] = a_matrix @ b_matrix + (c_matrix if accumulate else 0)
 
 
-@intrinsic
-def tile_of_row(
-    typing, a, a_start, a_row, rows, bias, bias_start, b, b_start, b_step, depth, c, c_start, c_stride, apart
-):
+@instructions(tile_by_strides)
+def _(context, builder, signature, arguments):
+    emitter = _Emitter(context, builder, signature, arguments)
+    _, a_start, a_row, a_step, rows, _, b_start, b_step, depth, _, c_start, c_stride, accumulate = arguments
+    a_data, b_data = emitter.pointer(0, a_start), emitter.pointer(5, b_start)
+    c_data = emitter.pointer(9, c_start)
+    rows_of_a = [builder.gep(a_data, [builder.mul(a_row, emitter.row(i, rows))]) for i in range(ROWS)]
+    _emit(
+        context, builder, signature.args[0].dtype, (ROWS, VECTORS),
+        lambda i, k: builder.gep(rows_of_a[i], [builder.mul(k, a_step)]),
+        lambda k, j: emitter.vector(builder.gep(b_data, [builder.mul(k, b_step)]), j),
+        depth,
+        lambda i, j: emitter.vector(builder.gep(c_data, [builder.mul(c_stride, c_stride.type(i))]), j),
+        accumulate,
+    )  # fmt: skip
+
+
+def tile_of_row(a, a_start, a_row, rows, bias, bias_start, b, b_start, b_step, depth, c, c_start, c_stride, apart):
     """C[i, :] = bias[i] + the sum over k of A[i, k] B[k, :], where C is VECTORS vectors, `apart` numbers from each other.
 
     A[i, k] = a[a_start + i * a_row + k] for i < rows and k < depth, B[k, :] = b[b_start + b_step[k] :],
     C[i, :] = c[c_start + i * c_stride :], bias[i] = bias[bias_start + i]. With less than a vector's numbers between them
     vectors overlap and agree. Only `rows` rows are written.
     """
-
-    def emit(context, builder, signature, arguments):
-        emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, a_row, rows, _, bias_start, _, b_start, _, depth, _, c_start, c_stride, apart = arguments
-        a_data, bias_data, b_data = (
-            emitter.pointer(0, a_start),
-            emitter.pointer(4, bias_start),
-            emitter.pointer(6, b_start),
-        )
-        b_step, c_data = emitter.pointer(8, ir.Constant(depth.type, 0)), emitter.pointer(10, c_start)
-        numbers = [emitter.row(i, rows) for i in range(ROWS)]
-        rows_of_a = [builder.gep(a_data, [builder.mul(a_row, i)]) for i in numbers]
-        rows_of_c = [builder.gep(c_data, [builder.mul(c_stride, i)]) for i in numbers]
-
-        def vector(row, j):
-            return builder.gep(row, [builder.mul(apart, ir.Constant(apart.type, j))])
-
-        _emit(
-            context, builder, signature.args[0].dtype, (ROWS, VECTORS),
-            lambda i, k: builder.gep(rows_of_a[i], [k]),
-            lambda k, j: vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
-            depth,
-            lambda i, j: vector(rows_of_c[i], j),
-            begin=lambda i: builder.load(builder.gep(bias_data, [numbers[i]])),
-        )  # fmt: skip
-        return context.get_dummy_value()
-
-    n = types.intp
-    return types.void(a, n, n, n, bias, n, b, n, b_step, n, c, n, n, n), emit
+    lanes = VECTOR_BYTES // a.itemsize
+    columns = (np.arange(VECTORS)[:, None] * apart + np.arange(lanes)).ravel()
+    a_matrix = numbers(a, a_start, (rows, depth), (a_row, 1))
+    b_matrix = _by_table(b, b_start, b_step[:depth], columns)
+    c_matrix = numbers(c, c_start, (rows, columns[-1] + 1), (c_stride, 1))
+    c_matrix[:, columns] = a_matrix @ b_matrix + bias[bias_start : bias_start + rows, None]
 
 
-@intrinsic
-def _row_by_panels(typing, a, a_start, b, b_start, panel_size, depth, c, c_start):
+@instructions(tile_of_row)
+def _(context, builder, signature, arguments):
+    emitter = _Emitter(context, builder, signature, arguments)
+    _, a_start, a_row, rows, _, bias_start, _, b_start, _, depth, _, c_start, c_stride, apart = arguments
+    a_data, bias_data, b_data = (
+        emitter.pointer(0, a_start),
+        emitter.pointer(4, bias_start),
+        emitter.pointer(6, b_start),
+    )
+    b_step, c_data = emitter.pointer(8, ir.Constant(depth.type, 0)), emitter.pointer(10, c_start)
+    row_numbers = [emitter.row(i, rows) for i in range(ROWS)]
+    rows_of_a = [builder.gep(a_data, [builder.mul(a_row, i)]) for i in row_numbers]
+    rows_of_c = [builder.gep(c_data, [builder.mul(c_stride, i)]) for i in row_numbers]
+
+    def vector(row, j):
+        return builder.gep(row, [builder.mul(apart, ir.Constant(apart.type, j))])
+
+    _emit(
+        context, builder, signature.args[0].dtype, (ROWS, VECTORS),
+        lambda i, k: builder.gep(rows_of_a[i], [k]),
+        lambda k, j: vector(builder.gep(b_data, [builder.load(builder.gep(b_step, [k]))]), j),
+        depth,
+        lambda i, j: vector(rows_of_c[i], j),
+        begin=lambda i: builder.load(builder.gep(bias_data, [row_numbers[i]])),
+    )  # fmt: skip
+
+
+def _row_by_panels(a, a_start, b, b_start, panel_size, depth, c, c_start):
     """c[c_start :] = a row of A times THIN panels of B: a tile of one row, wide enough to keep the CPU busy."""
-
-    def emit(context, builder, signature, arguments):
-        emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, _, b_start, panel_size, depth, _, c_start = arguments
-        a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(2, b_start), emitter.pointer(6, c_start)
-        columns = depth.type(VECTORS * emitter.lanes)
-
-        def vector_of_b(k, j):
-            panel = builder.gep(b_data, [builder.mul(panel_size, depth.type(j // VECTORS))])
-            return emitter.vector(builder.gep(panel, [builder.mul(k, columns)]), j % VECTORS)
-
-        _emit(
-            context, builder, signature.args[0].dtype, (1, THIN * VECTORS),
-            lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth, lambda i, j: emitter.vector(c_data, j),
-        )  # fmt: skip
-        return context.get_dummy_value()
-
-    n = types.intp
-    return types.void(a, n, b, n, n, n, c, n), emit
+    columns = width(a.dtype)
+    row = numbers(a, a_start, (depth,), (1,))
+    for panel in range(THIN):
+        b_panel = numbers(b, b_start + panel * panel_size, (depth, columns), (columns, 1))
+        numbers(c, c_start + panel * columns, (columns,), (1,))[:] = row @ b_panel
 
 
-@intrinsic
-def tile_of_dots(
-    typing, a, a_start, a_plane, planes, b, b_start, b_step, step, b_row, rows, columns, c, c_start, c_row
-):
+@instructions(_row_by_panels)
+def _(context, builder, signature, arguments):
+    emitter = _Emitter(context, builder, signature, arguments)
+    _, a_start, _, b_start, panel_size, depth, _, c_start = arguments
+    a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(2, b_start), emitter.pointer(6, c_start)
+    columns = depth.type(VECTORS * emitter.lanes)
+
+    def vector_of_b(k, j):
+        panel = builder.gep(b_data, [builder.mul(panel_size, depth.type(j // VECTORS))])
+        return emitter.vector(builder.gep(panel, [builder.mul(k, columns)]), j % VECTORS)
+
+    _emit(
+        context, builder, signature.args[0].dtype, (1, THIN * VECTORS),
+        lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth, lambda i, j: emitter.vector(c_data, j),
+    )  # fmt: skip
+
+
+def tile_of_dots(a, a_start, a_plane, planes, b, b_start, b_step, step, b_row, rows, columns, c, c_start, c_row):
     """C[i, k, lane] += the sum over q of A[i, q] B[k, q], lane by lane, for pictures q of `rows` x `columns` numbers.
 
     A[i, q], i < `planes`, begins at a[a_start + i * a_plane], row after row; B[k, q], k < DOT_TAPS, at
     b[b_start + b_step[step + k]], its rows b_row apart. C[i, k] is a vector at c[c_start + i * c_row + k * lanes], whose
     lanes add up to the dot product. C is a whole tile of DOT_ROWS rows.
     """
+    lanes = VECTOR_BYTES // a.itemsize
+    pictures = numbers(a, a_start, (planes, rows, columns), (a_plane, columns, 1))[_stop_at_last(DOT_ROWS, planes)]
+    c_tile = numbers(c, c_start, (DOT_ROWS, DOT_TAPS, lanes), (c_row, lanes, 1))
+    for k in range(DOT_TAPS):
+        products = pictures * numbers(b, b_start + b_step[step + k], (rows, columns), (b_row, 1))
+        for lane in range(lanes):
+            c_tile[:, k, lane] += products[:, :, lane::lanes].sum(axis=(1, 2))
 
-    def emit(context, builder, signature, arguments):
-        emitter = _Emitter(context, builder, signature, arguments)
-        _, a_start, a_plane, planes, _, b_start, _, step, b_row, rows, columns, _, c_start, c_row = arguments
-        a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(4, b_start), emitter.pointer(11, c_start)
-        b_step, index, lanes = emitter.pointer(6, step), rows.type, emitter.lanes
-        vector = ir.VectorType(emitter.number, lanes)
-        planes_of_a = [builder.gep(a_data, [builder.mul(a_plane, emitter.row(i, planes))]) for i in range(DOT_ROWS)]
-        planes_of_b = [builder.gep(b_data, [builder.load(builder.gep(b_step, [index(k)]))]) for k in range(DOT_TAPS)]
-        places = [
-            emitter.vector(builder.gep(c_data, [builder.mul(c_row, index(i))]), k)
-            for i in range(DOT_ROWS)
-            for k in range(DOT_TAPS)
-        ]
-        sums = [cgutils.alloca_once_value(builder, load_vector(builder, place, vector)) for place in places]
 
-        def add_products(a_at, b_at, mask=None):
-            seen = [load_vector(builder, builder.gep(plane, [b_at]), vector, mask) for plane in planes_of_b]
-            for i, plane in enumerate(planes_of_a):
-                value = load_vector(builder, builder.gep(plane, [a_at]), vector, mask)
-                for other, total in zip(seen, sums[i * DOT_TAPS :], strict=False):
-                    builder.store(multiply_add(builder, value, other, builder.load(total)), total)
+@instructions(tile_of_dots)
+def _(context, builder, signature, arguments):
+    emitter = _Emitter(context, builder, signature, arguments)
+    _, a_start, a_plane, planes, _, b_start, _, step, b_row, rows, columns, _, c_start, c_row = arguments
+    a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(4, b_start), emitter.pointer(11, c_start)
+    b_step, index, lanes = emitter.pointer(6, step), rows.type, emitter.lanes
+    vector = ir.VectorType(emitter.number, lanes)
+    planes_of_a = [builder.gep(a_data, [builder.mul(a_plane, emitter.row(i, planes))]) for i in range(DOT_ROWS)]
+    planes_of_b = [builder.gep(b_data, [builder.load(builder.gep(b_step, [index(k)]))]) for k in range(DOT_TAPS)]
+    places = [
+        emitter.vector(builder.gep(c_data, [builder.mul(c_row, index(i))]), k)
+        for i in range(DOT_ROWS)
+        for k in range(DOT_TAPS)
+    ]
+    sums = [cgutils.alloca_once_value(builder, load_vector(builder, place, vector)) for place in places]
 
-        left = builder.srem(columns, index(lanes))
-        whole, mask = builder.sub(columns, left), first_lanes(builder, left, lanes)
-        with cgutils.for_range(builder, rows) as row:
-            a_first, b_first = builder.mul(row.index, columns), builder.mul(row.index, b_row)
-            with cgutils.for_range_slice(builder, index(0), whole, index(lanes), inc=True) as (j, _):
-                add_products(builder.add(a_first, j), builder.add(b_first, j))
-            with builder.if_then(builder.icmp_signed(">", left, index(0))):
-                add_products(builder.add(a_first, whole), builder.add(b_first, whole), mask)
-        for place, total in zip(places, sums, strict=True):
-            store_vector(builder, builder.load(total), place)
-        return context.get_dummy_value()
+    def add_products(a_at, b_at, mask=None):
+        seen = [load_vector(builder, builder.gep(plane, [b_at]), vector, mask) for plane in planes_of_b]
+        for i, plane in enumerate(planes_of_a):
+            value = load_vector(builder, builder.gep(plane, [a_at]), vector, mask)
+            for other, total in zip(seen, sums[i * DOT_TAPS :], strict=False):
+                builder.store(multiply_add(builder, value, other, builder.load(total)), total)
 
-    n = types.intp
-    return types.void(a, n, n, n, b, n, b_step, n, n, n, n, c, n, n), emit
+    left = builder.srem(columns, index(lanes))
+    whole, mask = builder.sub(columns, left), first_lanes(builder, left, lanes)
+    with cgutils.for_range(builder, rows) as row:
+        a_first, b_first = builder.mul(row.index, columns), builder.mul(row.index, b_row)
+        with cgutils.for_range_slice(builder, index(0), whole, index(lanes), inc=True) as (j, _):
+            add_products(builder.add(a_first, j), builder.add(b_first, j))
+        with builder.if_then(builder.icmp_signed(">", left, index(0))):
+            add_products(builder.add(a_first, whole), builder.add(b_first, whole), mask)
+    for place, total in zip(places, sums, strict=True):
+        store_vector(builder, builder.load(total), place)
 
 
 @kernel

@@ -9,44 +9,43 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from tinymm.kernels.jit import kernel
+from tinymm.kernels.jit import instructions, kernel
+from tinymm.kernels.memory import numbers
 
 BLOCK = 8
 
 
-@intrinsic
-def _turn_block(typing, source, source_start, source_pair, source_odd, target, target_start, target_pair, target_odd):
+def _turn_block(source, source_start, source_pair, source_odd, target, target_start, target_pair, target_odd):
     """target[row j, i] = source[row i, j] for i, j below 8; row i of an array is at start + i // 2 * pair + i % 2 * odd."""
+    shape = BLOCK // 2, 2, BLOCK
+    rows = numbers(source, source_start, shape, (source_pair, source_odd, 1)).reshape(BLOCK, BLOCK)
+    numbers(target, target_start, shape, (target_pair, target_odd, 1))[:] = rows.T.reshape(shape)
 
-    def emit(context, builder, signature, arguments):
-        number = context.get_value_type(signature.args[0].dtype)
-        vector, align = ir.VectorType(number, BLOCK), signature.args[0].dtype.bitwidth // 8
-        index = arguments[1].type
 
-        def row(array, i):
-            data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
-            start, pair, odd = arguments[array + 1 : array + 4]
-            moved = builder.add(start, builder.mul(pair, ir.Constant(index, i // 2)))
-            moved = builder.add(moved, odd) if i % 2 else moved
-            return builder.bitcast(builder.gep(data, [moved]), vector.as_pointer())
+@instructions(_turn_block)
+def _(context, builder, signature, arguments):
+    number = context.get_value_type(signature.args[0].dtype)
+    vector, align = ir.VectorType(number, BLOCK), signature.args[0].dtype.bitwidth // 8
+    index = arguments[1].type
 
-        def zipped(a, b, start):
-            order = [side * BLOCK + start + k for k in range(BLOCK // 2) for side in (0, 1)]
-            return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), order))
+    def row(array, i):
+        data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
+        start, pair, odd = arguments[array + 1 : array + 4]
+        moved = builder.add(start, builder.mul(pair, ir.Constant(index, i // 2)))
+        moved = builder.add(moved, odd) if i % 2 else moved
+        return builder.bitcast(builder.gep(data, [moved]), vector.as_pointer())
 
-        rows = [builder.load(row(0, i), align=align) for i in range(BLOCK)]
-        for _ in range(int(math.log2(BLOCK))):
-            pairs = zip(rows[: BLOCK // 2], rows[BLOCK // 2 :], strict=True)
-            rows = [zipped(a, b, start) for a, b in pairs for start in (0, BLOCK // 2)]
-        for i, turned in enumerate(rows):
-            builder.store(turned, row(4, i), align=align)
-        return context.get_dummy_value()
+    def zipped(a, b, start):
+        order = [side * BLOCK + start + k for k in range(BLOCK // 2) for side in (0, 1)]
+        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), order))
 
-    n = types.intp
-    return types.void(source, n, n, n, target, n, n, n), emit
+    rows = [builder.load(row(0, i), align=align) for i in range(BLOCK)]
+    for _ in range(int(math.log2(BLOCK))):
+        pairs = zip(rows[: BLOCK // 2], rows[BLOCK // 2 :], strict=True)
+        rows = [zipped(a, b, start) for a, b in pairs for start in (0, BLOCK // 2)]
+    for i, turned in enumerate(rows):
+        builder.store(turned, row(4, i), align=align)
 
 
 @kernel
