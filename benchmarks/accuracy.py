@@ -5,7 +5,8 @@ python -m benchmarks.accuracy speech        one of them; `--help` lists them, an
 python -m benchmarks.accuracy speech --seeds 1
 
 A row is trained and tested as its recipe says, once from each seed, which also draws the folds where there are any.
-Printed is the mean over the seeds ± their standard deviation, and for folds also how far these lie apart.
+The mean over the seeds ± their standard deviation, and the time of a training, go into benchmarks/results/accuracy.md,
+where the rows that are not measured now stay as they were; the values of all folds into accuracy.json beside it.
 The other claims are `digits`, which adds scikit-learn's figures, and `curve` (`curve64` in float64): the reference model
 and PyTorch's twin on the same batches, epoch by epoch. For the fused senses see `python -m benchmarks.multimodal`.
 """
@@ -16,20 +17,26 @@ import argparse
 import importlib.util
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tinymm as tm
+from benchmarks.machine import Strangers, describe
+from benchmarks.scoreboard import Score, keep
 from tinymm import functional as F
 from tinymm.data.datasets import load_digits, open_dataset
 from tinymm.data.loading import DataLoader
 from tinymm.data.standardizing import Standardizer
+from tinymm.kernels.threads import get_num_threads
 from tinymm.models import MMBigModel
 from tinymm.recipes import RECIPES, Recipe, train_model
 from tinymm.splits import StratifiedKFold, train_test_split
 from tinymm.training import predict
 from tinymm.validation import cross_validate
+
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -61,33 +68,52 @@ ROWS: dict[str, list[Row]] = {
 }
 
 
-def measure(row: Row, seeds: int) -> None:
-    """Train and test from each seed, and print the first measure of the recipe's task."""
-    started, recipe = time.perf_counter(), row.recipe.complete()
-    found, trainings, name = [], 0, ""
+def measure(claim: str, row: Row, seeds: int, folder: Path) -> None:
+    """Train and test from each seed, print the first measure of the recipe's task, and keep it with what is in `folder`."""
+    recipe, strangers = row.recipe.complete(), Strangers(time.process_time)
+    found: dict[int, list[float]] = {}
+    spent = Stopwatch()
     for seed in range(seeds):
-        name, scores = fold_scores(row, seed)
-        trainings += len(scores)
-        found.append(scores)
-        print(f"  seed {seed}: {' '.join(f'{score:.2%}' for score in scores)}", flush=True)
-    table = np.array(found)
-    means = table.mean(axis=1)
-    seconds = (time.perf_counter() - started) / trainings
-    where = f"tested on {row.tested_on}" if row.tested_on else f"{recipe.split} split"
-    spread = f", ± {means.std(ddof=1):.2%} over {seeds} seeds" if seeds > 1 else ""
-    folds = f", ± {table.std(axis=1, ddof=1).mean():.2%} over {table.shape[1]} folds" if table.shape[1] > 1 else ""
-    goal = ""
-    if row.goal:
-        reached = means.mean() <= row.goal if "error" in name else means.mean() >= row.goal
-        goal = f"; goal {row.goal:.1%} {'reached' if reached else 'missed'}"
-    print(
-        f"{recipe.model} on {recipe.data}, {where}: {name} {means.mean():.2%}{spread}{folds}{goal}  "
-        f"({seconds:.0f} s a training)",
-        flush=True,
-    )
+        name, found[seed] = fold_scores(row, seed, spent)
+        print(f"  seed {seed}: {' '.join(f'{score:.2%}' for score in found[seed])}", flush=True)
+        score = Score(
+            claim=claim,
+            model=str(recipe.model),
+            data=recipe.data + (f" and {recipe.extra_data}" if recipe.extra_data else ""),
+            tested=row.tested_on or f"{recipe.split} split",
+            measure=name,
+            found=found,
+            goal=row.goal,
+            processor=spent.processor / spent.rounds,
+            clock=spent.clock / spent.rounds,
+            threads=get_num_threads(),
+            strangers=strangers.share(),
+            machine=", ".join(str(value) for value in describe().values()),
+            date=time.strftime("%Y-%m-%d"),
+        )
+        keep(score, folder, ROWS)
+    print("  ".join(filter(None, score.cells())), flush=True)
 
 
-def fold_scores(row: Row, seed: int) -> tuple[str, list[float]]:
+@dataclass
+class Stopwatch:
+    """Seconds of the processor and of the clock, summed over `rounds`: `with stopwatch: …`."""
+
+    processor: float = 0.0
+    clock: float = 0.0
+    rounds: int = 0
+
+    def __enter__(self) -> None:
+        self.processor -= time.process_time()
+        self.clock -= time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.processor += time.process_time()
+        self.clock += time.perf_counter()
+        self.rounds += 1
+
+
+def fold_scores(row: Row, seed: int, training: Stopwatch) -> tuple[str, list[float]]:
     """The first measure of the task by name, and its value on each fold, or the one on the test set."""
     recipe = replace(row.recipe, seed=seed).complete()
     task = recipe.task
@@ -95,13 +121,15 @@ def fold_scores(row: Row, seed: int) -> tuple[str, list[float]]:
     done = []
     if row.tested_on:
         test = task.test_set(open_dataset(row.tested_on))
-        trained = train_model(recipe, loaded.data, title=recipe.data, seed=seed)
+        with training:
+            trained = train_model(recipe, loaded.data, title=recipe.data, seed=seed)
         done.append((test, trained.predict(test.x)))
     else:
         parts = task.cut(recipe, loaded)
         folds = parts.folds or [(parts.train, parts.held)]
         for i, (train, test_rows) in enumerate(folds):
-            trained = train_model(recipe, loaded.training(train), title=f"fold {i + 1}/{len(folds)}", seed=seed + i)
+            with training:
+                trained = train_model(recipe, loaded.training(train), title=f"fold {i + 1}/{len(folds)}", seed=seed + i)
             test = task.test_set(loaded.data.subset(test_rows))
             done.append((test, trained.predict(test.x)))
     name, values = next(iter(task.judge(done).summary.items()))
@@ -250,6 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(claims)}; all without one")
     parser.add_argument("--seeds", type=int, default=3, help="how often each row is trained (default: 3)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the folder for accuracy.md and accuracy.json")
     options = parser.parse_args()
     if unknown := set(options.claims) - set(claims):
         parser.error(f"{', '.join(sorted(unknown))}: choose from {', '.join(claims)}")
@@ -257,7 +286,7 @@ def main() -> None:
         parser.error(f"--seeds is {options.seeds}, but it takes at least one")
     for claim in options.claims or claims:
         for row in ROWS.get(claim, []):
-            measure(row, options.seeds)
+            measure(claim, row, options.seeds, options.output)
         if claim == "digits":
             peers_on_digits()
         if claim in OTHERS:
