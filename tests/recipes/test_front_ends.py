@@ -10,7 +10,7 @@ from tinymm.data.datasets.dataset import as_samples
 from tinymm.data.text import NGrams
 from tinymm.models import BagOfTerms
 from tinymm.recipes.images import ImageFrontEnd
-from tinymm.recipes.sounds import SoundFrontEnd, sample_along
+from tinymm.recipes.sounds import SoundFrontEnd, Variation, sample_along
 from tinymm.recipes.texts import TermsFrontEnd, TokensFrontEnd
 from tinymm.sparse import CSRMatrix
 
@@ -88,6 +88,14 @@ def test_images_are_standardised_by_the_training_images():
 def test_a_model_of_one_shape_refuses_others():
     with pytest.raises(ValueError, match=r"mmbigmodel reads images of 1×28×28 .* but these are 1×9×9"):
         ImageFrontEnd(only=(1, 28, 28)).fit_prepare(images(shape=(1, 9, 9)))
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 0), (0.5, 32), (1.0, 64)])
+def test_a_share_of_the_sounds_stays_as_it_is(share, kept):
+    front_end = SoundFrontEnd(variation=Variation(plain=share))
+    rows = front_end.fit_prepare(sounds(64))
+    same = (front_end(rows, np.random.default_rng(0)) == front_end(rows)).all(axis=(1, 2, 3))
+    assert abs(same.sum() - kept) <= 10 * (0 < share < 1)
 
 
 def test_sounds_of_any_length_and_loudness_become_alike():

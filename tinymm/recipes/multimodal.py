@@ -110,7 +110,8 @@ class MultimodalFrontEnd(FrontEnd):
         if rng is not None:
             snr = np.where(rng.random(len(sounds)) < CLEAN, np.inf, rng.uniform(*SNR, len(sounds)))
             sounds = [
-                mix_noise(change_speed(x, rng.uniform(*SPEED)), level, rng) for x, level in zip(sounds, snr, strict=True)
+                mix_noise(change_speed(x, rng.uniform(*SPEED)), level, rng)
+                for x, level in zip(sounds, snr, strict=True)
             ]
         log_mel = self.log_mel
         features, lengths = pad_sequences([normalize_features(log_mel(x)[:STEPS]) for x in sounds])

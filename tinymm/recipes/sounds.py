@@ -35,6 +35,7 @@ class Variation:
         noise: how far below the loudest the noise lies, ln of energies (least, most).
         tilt: what is added to the bands, ln of energies, changing smoothly from band to band: another microphone.
         masks: stripes blotted out, see `SpecAugment`.
+        plain: the share of sounds that stay as they are: who only ever heard noise misses what is soft.
 
     Sources: Jaitly and Hinton (2013), Vocal tract length perturbation improves speech recognition, ICML workshop (the
     tract); Ko et al. (2015), Audio augmentation for speech recognition, Interspeech (speed); Park et al. (2019),
@@ -48,6 +49,7 @@ class Variation:
     noise: tuple[float, float] = (3.0, 10.0)
     tilt: float = 1.5
     masks: SpecAugment = field(default_factory=lambda: SpecAugment(time_width=0.15))
+    plain: float = 0.3
 
 
 class SoundFrontEnd(FrontEnd):
@@ -105,7 +107,11 @@ class SoundFrontEnd(FrontEnd):
         x = self._with_noise(x, rng)
         ends = rng.uniform(-vary.tilt, vary.tilt, (n, 5))
         x += sample_along(ends[:, None].astype(x.dtype), np.tile(np.linspace(0, 4, self.bands), (n, 1)), 2)
-        return vary.masks(_normalized(x), rng)[:, None]
+        varied = vary.masks(_normalized(x), rng)[:, None]
+        plain = rng.random(n) < vary.plain
+        if plain.any():
+            varied[plain] = self(rows[plain])
+        return varied
 
     def _moved_bands(self, factors: np.ndarray) -> np.ndarray:
         """Which band, in fractions, has the frequency of each band times the factor: (N, bands) for factors (N, 1)."""

@@ -52,6 +52,19 @@ def test_a_click_is_no_speech():
     assert len(trim_silence(x, RATE, margin=0)) < 2600
 
 
+@pytest.mark.parametrize(("after", "belongs"), [(800, True), (3000, False)])
+def test_the_burst_of_a_stop_belongs_to_its_word(after, belongs):
+    """Six and eight end with a short noise, after a pause in which the breath is held."""
+    x = word(1000, 2500)
+    burst = slice(2500 + after, 2500 + after + 160)  # 20 ms
+    x[burst] += 0.1 * np.random.default_rng(0).standard_normal(160)
+    for sound, of_word in ((x, slice(1000, 2500)), (x[::-1], slice(RATE - 2500, RATE - 1000))):
+        trimmed = trim_silence(sound, RATE, margin=0)
+        length = 1500 + (after + 160 if belongs else 0)
+        assert length - 200 <= len(trimmed) <= length + 400
+        assert np.shares_memory(trimmed, sound[of_word])
+
+
 def test_a_pause_within_stays():
     x = word(2000, 3000) + word(5000, 6000)
     assert 3900 < len(trim_silence(x, RATE, margin=0)) < 4500

@@ -6,7 +6,8 @@ from tinymm.data.audio.sound import check_rate, check_sounds
 from tinymm.data.audio.spectrogram import frames
 
 FRAME, HOP = 0.025, 0.010  # seconds
-SHORTEST = 0.06  # seconds; what is shorter is a click
+SHORTEST = 0.06  # seconds; what is shorter and stands alone is a click
+CLOSURE = 0.15  # seconds; so long a stop may hold the breath before it bursts: the x of six, the t of eight
 SILENCE = -80.0  # dB against full scale: nothing quieter is speech
 MARGIN = 6.0  # dB that speech lies above the noise
 CLEAR = 20.0  # dB below the loudest frame: whatever the noise, this much counts as speech
@@ -50,7 +51,8 @@ def voice_activity(sounds: np.ndarray, rate: int, range_db: float = 40.0) -> np.
 def trim_silence(sound: np.ndarray, rate: int, range_db: float = 40.0, margin: float = 0.02) -> np.ndarray:
     """Cut away what lies before and after the speech, by `voice_activity`.
 
-    Clicks, shorter than 60 ms, do not count as speech if there is anything longer.
+    Clicks, shorter than 60 ms, do not count as speech if there is anything longer; but within 150 ms of speech they may be
+    the burst of a stop, which belongs to it.
 
     Args:
         sound: (samples,).
@@ -71,14 +73,17 @@ def trim_silence(sound: np.ndarray, rate: int, range_db: float = 40.0, margin: f
         raise ValueError(f"trim_silence: sound {sound.shape} must be (samples,): sounds of a batch differ in length")
     if not margin >= 0:
         raise ValueError(f"trim_silence: margin {margin} must not be negative")
-    active = voice_activity(sound, rate, range_db)
     # runs of speech, as pairs (first frame, frame after the last)
+    active = voice_activity(sound, rate, range_db)
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2)
     if not len(edges):
         return sound[:0]
     _, hop = _frame_samples(rate)
-    long = edges[(edges[:, 1] - edges[:, 0]) * hop >= SHORTEST * rate]
-    first, last = (long if len(long) else edges)[[0, -1], [0, 1]]
+    long = (edges[:, 1] - edges[:, 0]) * hop >= SHORTEST * rate
+    # stretches of runs that only a stop's closure divides: which is each run's, and which hold a long one
+    stretch = np.cumsum((edges[:, 0] - np.roll(edges[:, 1], 1)) * hop > CLOSURE * rate)
+    spoken = edges[np.isin(stretch, stretch[long])] if long.any() else edges
+    first, last = spoken[[0, -1], [0, 1]]
     extra = round(margin * rate)
     return sound[max(first * hop - extra, 0) : (last - 1) * hop + 1 + extra]
 
