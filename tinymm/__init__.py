@@ -11,11 +11,14 @@ import importlib
 from typing import Any
 
 from tinymm import functional
+from tinymm.memory import keep_freed_memory
 from tinymm.random import manual_seed
 from tinymm.recording import enable_grad, no_grad
 from tinymm.tensor import Tensor, grad, tensor
 
 __version__ = "0.1.0"
+
+keep_freed_memory()
 
 # Loaded when first used, so that `import tinymm` stays quick: name → the module it is, or is in.
 _LATER = {

@@ -41,9 +41,9 @@ class Snapshots:
             raise ValueError(f"Snapshots: steps is {self.steps}, but it must be at least 1")
         self._steps_since, self._saved_at = 0, time.monotonic()
 
-    def due(self) -> bool:
-        """Whether it is time for the next one; to be asked once after each step."""
-        self._steps_since += 1
+    def due(self, steps: int = 1) -> bool:
+        """Whether it is time for the next one; to be asked after each step, or after so many."""
+        self._steps_since += steps
         if self.steps is not None:
             return self._steps_since >= self.steps
         return time.monotonic() - self._saved_at >= self.seconds

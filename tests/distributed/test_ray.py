@@ -10,7 +10,7 @@ from tinymm.distributed import Engine, parameter_server, synchronous
 from tinymm.distributed.parallel import parallel
 from tinymm.training import NonFiniteLossError, evaluate, fit
 
-from .samples import DieOnce, broken, clouds, infinite_loss, loader, network
+from .samples import DieOnce, broken, clouds, infinite_loss, loader, network, slow
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -90,13 +90,14 @@ def test_a_parameter_server_learns_as_well_and_knows_the_staleness():
 def test_a_server_that_dies_goes_on_from_the_checkpoint(monkeypatch):
     turn, killed = parameter_server._Run.turn, []
 
-    def kill_once(run):
-        turn(run)
-        if run.done.sum() == 50 and not killed:
+    def kill_once(run, checkpoint):
+        kept = turn(run, checkpoint)
+        if 20 < run.board.count < 160 and not killed:
             killed.append(ray.kill(run.server))
+        return kept
 
     monkeypatch.setattr(parameter_server._Run, "turn", kill_once)
-    model, optimizer, history = train(parameter_server, 8, workers=2)
+    model, optimizer, history = train(parameter_server, 8, batches=loader(augment=slow), workers=2)
     assert killed and history.seen == 8 * 240 and optimizer.steps[0] == 8 * 20
     assert evaluate(model, *clouds(300, 1))[1] > 0.95
 
@@ -112,6 +113,8 @@ def test_errors_of_workers_are_raised_here(way):
 
 
 def test_pieces_of_work_in_parallel_come_in_order():
+    for _ in range(100):  # a piece that is cancelled as it comes would end this process
+        assert list(parallel(divmod, [(1,), (7,)], 3)) == [(0, 1), (2, 1)]
     assert list(parallel(divmod, [(i,) for i in range(7)], 3, workers=2)) == [divmod(i, 3) for i in range(7)]
     with pytest.raises(ZeroDivisionError):
         list(parallel(divmod, [(1,)], 0))

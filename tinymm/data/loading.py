@@ -8,6 +8,8 @@ import numpy as np
 from tinymm.data.prefetching import ahead
 from tinymm.sparse import Rows, as_rows
 
+ALL = slice(None)
+
 
 class DataLoader:
     """Iterate over aligned arrays in batches.
@@ -105,13 +107,17 @@ class DataLoader:
             yield parts
         self.epoch, self.batch = epoch + 1, 0
 
-    def at(self, epoch: int, batch: int) -> tuple[np.ndarray, ...]:
-        """One batch of an epoch, both counted from 0: the same in whatever order, or process, they are asked for."""
+    def at(self, epoch: int, batch: int, own: np.ndarray | slice = ALL) -> tuple[np.ndarray, ...]:
+        """One batch of an epoch, both counted from 0: the same in whatever order, or process, they are asked for.
+
+        `own` are those of its samples that are wanted, by their place in the batch, (n,) int or a slice.
+        """
         chosen = self.rows(epoch, batch)
-        parts = [array[chosen] for array in self.arrays]
-        if self.augment is not None:
-            parts[0] = self.augment(parts[0], self._generator(epoch, batch))
-        return tuple(parts)
+        if self.augment is None:
+            return tuple(array[chosen[own]] for array in self.arrays)
+        first, *others = (array[chosen] for array in self.arrays)
+        first = self.augment(first, self._generator(epoch, batch))  # all, as what is drawn depends on it
+        return (first, *others) if own is ALL else tuple(part[own] for part in (first, *others))
 
     def rows(self, epoch: int, batch: int) -> np.ndarray:
         """Which samples a batch has, (n,)."""

@@ -21,7 +21,7 @@ class Board:
     are no classes), `samples`, and `staleness`, the updates by others between reading the parameters and changing them.
     """
 
-    ARRAYS = ("owner", "done", "loss", "right", "samples", "staleness", "counters", "signal")
+    KEPT = ("done", "loss", "right", "samples", "staleness")
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
         self.owner, self.done = arrays["owner"], arrays["done"]
@@ -62,6 +62,28 @@ class Board:
     def sums(self, batches: slice) -> np.ndarray:
         """Loss, right predictions and samples of these batches, added up: (3,)."""
         return np.array([self.loss[batches].sum(), self.right[batches].sum(), self.samples[batches].sum()])
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """What was done, and what came of it."""
+        return {name: getattr(self, name).copy() for name in self.KEPT}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go back to a `state_dict`: what was not done then is free. ValueError if it is of another number of batches."""
+        if len(state["done"]) != len(self.done):
+            raise ValueError(f"Board: the state has {len(state['done'])} batches, this run {len(self.done)}")
+        for name in self.KEPT:
+            getattr(self, name)[...] = state[name]
+        self.owner[...] = self.done
+
+    @property
+    def count(self) -> int:
+        """Batches that are done."""
+        return int(self.done.sum())
+
+    @property
+    def seen(self) -> int:
+        """Samples of the batches that are done."""
+        return int(self.samples[self.done].sum())
 
     @property
     def updates(self) -> int:

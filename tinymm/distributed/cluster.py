@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tinymm.distributed.crew import ONE_THREAD
+from tinymm.distributed.links import LinkError
 
 
 class MissingRayError(ValueError):
@@ -30,7 +31,7 @@ def load_ray() -> Any:
 def failures() -> tuple[type[Exception], ...]:
     """What is raised when a worker, or the machine it was on, is gone."""
     errors = load_ray().exceptions
-    return errors.RayActorError, errors.WorkerCrashedError, errors.ObjectLostError, errors.NodeDiedError
+    return LinkError, errors.RayActorError, errors.WorkerCrashedError, errors.ObjectLostError, errors.NodeDiedError
 
 
 @contextmanager
@@ -46,6 +47,7 @@ def cluster(address: str | None = None, workers: int = 2) -> Iterator[Any]:
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     options["runtime_env"] = {"env_vars": ONE_THREAD}
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of answers that nobody waits for any more
     if address is None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options |= {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}

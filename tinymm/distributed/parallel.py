@@ -32,7 +32,9 @@ def parallel(
                     raise ChildProcessError(f"parallel: piece {i + 1} failed {TRIES} times: {error}") from None
                 yield found
         finally:
-            for result in results:
+            # Only what is still under way: to cancel a piece that has just come ends this process (a check within Ray fails).
+            _, unfinished = ray.wait(results, num_returns=len(results), timeout=0) if results else ([], [])
+            for result in unfinished:
                 ray.cancel(result, force=True)
 
 

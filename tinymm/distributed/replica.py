@@ -1,22 +1,28 @@
-"""A copy of the model in a worker of a cluster: it computes gradients, adds them up, and applies them."""
+"""A copy of the model in a worker of a cluster: it computes gradients of its own part of the data, and applies them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinymm import kernels, random
+from tinymm.data.prefetching import ahead
+from tinymm.distributed.cluster import load_ray
+from tinymm.distributed.links import Address, LinkError, Port
+from tinymm.distributed.ring import Ring
 from tinymm.distributed.state import Task, bind, numbers_of
 from tinymm.optim import clip_grad_norm
 from tinymm.tensor import Tensor
-from tinymm.training import train_step
+from tinymm.training import NonFiniteLossError, train_step
 
 Numbers = tuple[dict[str, np.ndarray], list[int]]  # all arrays that training changes, and the optimiser's steps
 
 
 class Replica:
-    """The model, its optimiser and the batches, for one thread. Gradients and parameters travel as one long vector.
+    """The model, its optimiser and the batches, for one thread. Its gradient is one long vector, to be sent in one go.
 
     With batch normalisation each replica uses the statistics of its own part of a batch, as is usual.
     """
@@ -24,13 +30,17 @@ class Replica:
     def __init__(self, task: Task, number: int):
         kernels.threads.set_num_threads(1)
         random.manual_seed(int(np.random.SeedSequence((task.batches.seed, number)).generate_state(1)[0]))
-        self.task, self.gradients = task, list[np.ndarray]()
-        self.optimizer, self.parameters = task.optimizer, task.optimizer.parameters
+        self.task, self.optimizer, self.parameters = task, task.optimizer, task.optimizer.parameters
+        self.gradient = np.zeros(
+            sum(p.size for p in self.parameters), np.result_type(*(p.dtype for p in self.parameters))
+        )
+        self.port = Port(load_ray().util.get_node_ip_address())
         self.load(numbers_of(task.model, task.optimizer), task.optimizer.steps)
         task.model.train()
 
-    def ready(self) -> bool:
-        return True
+    def ready(self) -> Address:
+        """Where others reach this replica."""
+        return self.port.address
 
     def load(self, numbers: dict[str, np.ndarray], steps: list[int]) -> None:
         """Go on from the numbers of another replica."""
@@ -40,76 +50,87 @@ class Replica:
     def state(self) -> Numbers:
         return numbers_of(self.task.model, self.optimizer), self.optimizer.steps
 
-    # --- in step with the others --------------------------------------------------------------------------
-
-    def part_of_gradient(self, epoch: int, batch: int, part: int, parts: int, buckets: int) -> list[Any]:
-        """This replica's share of the batch's gradient, in `buckets` pieces, and (loss, right, samples) as sums.
-
-        Part `part` of `parts` of the batch; its mean is weighted by its share of the samples, so that the sum over the
-        parts is the gradient of the mean over the whole batch, whatever the sizes.
-        """
-        x, y = self.task.batches.at(epoch, batch)
-        own = np.array_split(np.arange(len(y)), parts)[part]
-        if not len(own):  # more replicas than samples
-            return [*np.array_split(np.zeros_like(self._flat()), buckets), np.zeros(3)]
-        gradient, sums = self._gradient(x[own], y[own])
-        return [*np.array_split(gradient * gradient.dtype.type(len(own) / len(y)), buckets), sums]
-
-    def add_up(self, *pieces: np.ndarray) -> np.ndarray:
-        """The sum of one bucket over all replicas."""
-        total = pieces[0].copy()
-        for piece in pieces[1:]:
-            total += piece
-        return total
-
-    def apply(self, rate: float, *buckets: np.ndarray) -> bool:
-        """One step with the whole gradient."""
-        self._put(np.concatenate(buckets), gradient=True)
-        clip_grad_norm(self.parameters, self.task.max_grad_norm or np.inf)
-        self.optimizer.lr = rate
-        self.optimizer.step()
-        return True
-
-    # --- with a parameter server -----------------------------------------------------------------------------
-
-    def gradient_at(self, parameters: np.ndarray, epoch: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The gradient of a batch at these parameters, and (loss, right, samples) as sums."""
-        self._put(parameters)
-        return self._gradient(*self.task.batches.at(epoch, batch))
-
-    def serve(self, rate: float, gradient: np.ndarray) -> np.ndarray:
-        """Apply a worker's gradient, and return the new parameters."""
-        self.apply(rate, gradient)
-        return self._flat()
-
-    def parameters_now(self) -> np.ndarray:
-        return self._flat()
-
-    # --- vectors -------------------------------------------------------------------------------------------
-
-    def _gradient(self, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sums = train_step(self.task.model, x, y, self, self.task.loss, None)  # type: ignore[arg-type]
-        return np.concatenate(self.gradients), np.array(sums, dtype=float)
+    def compute(self, place: tuple[int, int], x: Any, y: np.ndarray) -> np.ndarray:
+        """Put the gradient of these samples into `gradient`; returns (loss, right, samples) as sums."""
+        try:
+            return np.array(train_step(self.task.model, x, y, self, self.task.loss, None), dtype=float)  # type: ignore[arg-type]
+        except NonFiniteLossError as error:
+            epoch, step = place
+            raise NonFiniteLossError(
+                f"fit: epoch {epoch + 1}, step {step + 1} of {len(self.task.batches)}: {error}"
+            ) from None
 
     def zero_grad(self) -> None:
         self.optimizer.zero_grad()
 
     def step(self) -> None:
-        """What `train_step` does last: here the gradient is kept, and applied when those of the others have come."""
-        self.gradients = [
-            np.zeros(p.size, p.dtype) if p.grad is None else p.grad.data.reshape(-1) for p in self.parameters
-        ]
+        """What `train_step` does last: here the gradient is kept, until those of the others have come."""
+        for parameter, piece in zip(self.parameters, self.pieces(self.gradient), strict=True):
+            piece[...] = 0 if parameter.grad is None else parameter.grad.data
 
-    def _flat(self) -> np.ndarray:
-        return np.concatenate([parameter.data.reshape(-1) for parameter in self.parameters])
+    def apply(self, rate: float) -> None:
+        """One step of the optimiser with `gradient`."""
+        for parameter, piece in zip(self.parameters, self.pieces(self.gradient), strict=True):
+            parameter.grad = Tensor(piece.astype(parameter.dtype, copy=False))
+        if self.task.max_grad_norm:
+            clip_grad_norm(self.parameters, self.task.max_grad_norm)
+        self.optimizer.lr = rate
+        self.optimizer.step()
 
-    def _put(self, vector: np.ndarray, gradient: bool = False) -> None:
+    def pieces(self, vector: np.ndarray) -> Iterator[np.ndarray]:
+        """The parts of a vector that belong to the parameters, in their shapes."""
         start = 0
         for parameter in self.parameters:
-            piece = vector[start : start + parameter.size].reshape(parameter.shape)
+            yield vector[start : start + parameter.size].reshape(parameter.shape)
             start += parameter.size
-            if gradient:
-                parameter.grad = Tensor(np.array(piece))
-            else:
-                parameter.data[...] = piece
-                parameter.mark_changed()
+
+
+class InStep(Replica):
+    """A replica that computes its share of every batch, and applies the gradient of all."""
+
+    ring: Ring | None = None
+
+    def form_ring(self, rank: int, addresses: list[Address], secret: bytes) -> None:
+        """Take this place among these replicas."""
+        self._leave()
+        self.ring = Ring(self.port, rank, addresses, secret)
+
+    def take_steps(self, first: int, end: int) -> tuple[np.ndarray, float]:
+        """These steps, counted over all epochs; returns (loss, right, samples) of this replica's part of each, (n, 3), as
+        sums, and how many seconds it took.
+
+        LinkError if another replica is gone.
+        """
+        if self.ring is None:
+            raise LinkError("the ring is broken")
+        began, sums = time.perf_counter(), np.zeros((end - first, 3))
+        try:
+            for i, (place, share, part) in enumerate(ahead(self._parts(first, end), self.task.batches.prefetch)):
+                if share:
+                    sums[i] = self.compute(place, *part)
+                    self.gradient *= self.gradient.dtype.type(share)
+                else:  # more replicas than samples
+                    self.gradient[...] = 0
+                self.ring.all_reduce(self.gradient)
+                self.apply(self.task.rates[place[0]])
+        except BaseException:
+            self._leave()  # the others shall not wait
+            raise
+        return sums, time.perf_counter() - began
+
+    def _parts(self, first: int, end: int) -> Iterator[tuple[tuple[int, int], float, tuple]]:
+        """The place of each step, and this replica's part of its batch: what share of the samples, and x, y.
+
+        The mean gradient of a part, times its share, adds up to the gradient of the mean over the batch, whatever the sizes.
+        """
+        assert self.ring is not None
+        for step in range(first, end):
+            place = divmod(step, len(self.task.batches))
+            whole = np.arange(len(self.task.batches.rows(*place)))
+            own = np.array_split(whole, self.ring.size)[self.ring.rank]
+            yield place, len(own) / len(whole), self.task.batches.at(*place, own) if len(own) else ()
+
+    def _leave(self) -> None:
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from tinymm.distributed.cluster import failures
+from tinymm.distributed.links import SECRET, Address
 from tinymm.distributed.replica import Numbers, Replica
 
 PATIENCE = 60.0  # seconds for the first replicas to start
-ANSWER = 10.0  # seconds in which a living replica answers
+ANSWER = 60.0  # seconds in which a living replica answers
 
 
 class ClusterError(ConnectionError):
@@ -20,21 +23,24 @@ class ClusterError(ConnectionError):
 
 
 class Team:
-    """Up to `wanted` replicas of a task. `members` have the present numbers; others are on their way.
+    """Up to `wanted` replicas of this kind. `members` have the present numbers; others are on their way.
 
     `lost` counts those that failed.
     """
 
-    def __init__(self, ray: Any, task: Any, wanted: int):
-        self.ray, self.wanted, self.lost, self.started = ray, wanted, 0, 0
+    def __init__(self, ray: Any, task: Any, wanted: int, kind: type[Replica]):
+        self.ray, self.wanted, self.kind, self.lost, self.started = ray, wanted, kind, 0, 0
         self.task = ray.put(task)
         self.members: list[Any] = []
         self._joining: dict[Any, Any] = {}  # what it answers when it is ready → the replica
+        self._addresses: dict[Any, Address] = {}
+        self.seconds = np.inf  # that a step took lately
+        self._ring: list[Any] = []  # the members that work in step, in their order
 
-    def start(self, cpus: float = 1) -> Any:
+    def start(self, kind: type[Replica], cpus: float = 1) -> Any:
         """A new replica, which may have to wait for a free processor."""
         self.started += 1
-        make = self.ray.remote(Replica).options(num_cpus=cpus, max_restarts=0)
+        make = self.ray.remote(kind).options(num_cpus=cpus, max_restarts=0)
         return make.remote(self.task, self.started)
 
     def gather(self, numbers: Numbers, patience: float = 0.0) -> list[Any]:
@@ -47,7 +53,7 @@ class Team:
             self.ray.kill(extra)
         self.members = self.members[: self.wanted]
         while len(self.members) + len(self._joining) < self.wanted:
-            replica = self.start()
+            replica = self.start(self.kind)
             self._joining[replica.ready.remote()] = replica
         began, joined = time.monotonic(), list[Any]()
         while self._joining:
@@ -57,7 +63,7 @@ class Team:
                 break
             replica = self._joining.pop(ready[0])
             try:
-                self.ray.get(ready[0])
+                self._addresses[replica] = self.ray.get(ready[0])
                 self.ray.get(replica.load.remote(*numbers))
                 joined.append(replica)
             except failures():
@@ -69,9 +75,29 @@ class Team:
             )
         return joined
 
+    def form_ring(self) -> None:
+        """Let all members know of each other, if they are not those that did."""
+        if self._ring != self.members:
+            self._ring = []  # none until it is complete
+            addresses, secret = [self._addresses[member] for member in self.members], secrets.token_bytes(SECRET)
+            self.answers(member.form_ring.remote(i, addresses, secret) for i, member in enumerate(self.members))
+            self._ring = list(self.members)
+
+    def answers(self, asked: Iterable[Any]) -> list[Any]:
+        """What all have answered. If one met an error of its own, that is raised, and not that others then missed it."""
+        found, missed = list[Any](), list[Exception]()
+        for answer in list(asked):
+            try:
+                found.append(self.ray.get(answer))
+            except failures() as error:
+                missed.append(error)
+        if missed:
+            raise missed[0]
+        return found
+
     def restore(self, numbers: Numbers) -> None:
         """After a failure: find out who is still there, and bring them back to these numbers."""
-        living = []
+        self._ring, living = [], []
         for member in self.members:
             try:
                 self.ray.get(member.load.remote(*numbers), timeout=ANSWER)
@@ -87,7 +113,7 @@ class Team:
 
     def state(self) -> Numbers:
         """The numbers of the first, with running statistics averaged over all."""
-        states = self.ray.get([member.state.remote() for member in self.members])
+        states = self.answers(member.state.remote() for member in self.members)
         numbers, steps = {name: np.array(array) for name, array in states[0][0].items()}, states[0][1]
         for name in numbers:
             if name.startswith("buffer "):
