@@ -171,3 +171,10 @@ def test_precision_recall_and_f1():
     p, r = 0.75, 0.5
     assert formulas.f1(tp=3, fp=1, fn=3) == pytest.approx(2 * p * r / (p + r))
     assert formulas.precision(0, 0) == formulas.recall(0, 0) == formulas.f1(0, 0, 0) == 0
+
+
+def test_ctc_loss_of_what_is_certain_and_of_what_is_impossible():
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    assert formulas.ctc_loss(log_probs, (1,)) == 0
+    assert formulas.ctc_loss(log_probs, (1, 1)) == np.inf  # would need a blank between them

@@ -180,6 +180,8 @@ def test_one_warning_names_every_undefined_score():
     with pytest.warns(metrics.UndefinedMetricWarning) as caught:
         metrics.classification_report([0, 1], [0, 0])
     assert len(caught) == 1 and caught[0].filename == __file__
+    with pytest.warns(metrics.UndefinedMetricWarning, match=r"precision of class all \(never predicted\)"):
+        assert metrics.precision_score([0, 1], [0, 1], labels=[2], average="micro") == 0
 
 
 def test_a_chosen_zero_division_is_silent():
@@ -260,3 +262,30 @@ def test_the_mend_fits_the_shape(shape, mend):
 def test_a_fraction_is_no_zero_division():
     with pytest.raises(ValueError, match=r'zero_division must be 0, 1, nan or "warn", not 0\.5'):
         metrics.f1_score([0, 1], [0, 1], zero_division=0.5)
+
+
+def test_labels_in_an_array_of_objects():
+    assert metrics.accuracy_score(np.array(["a", "b"], object), ["a", "a"]) == 0.5
+    assert metrics.accuracy_score(np.array([3, 4], object), [3, 3]) == 0.5
+    for labels in (["a", 1], [None, 1], [None, None], ["a", None]):
+        with pytest.raises(ValueError, match="accuracy_score: y_true mixes text with other values"):
+            metrics.accuracy_score(np.array(labels, object), ["a", "b"])
+
+
+def test_the_mend_fits_the_number_of_columns():
+    three = [[0.2, 0.3, 0.5]] * 2
+    for truth, columns, mend in (
+        ([0, 1], three, "name them all with labels="),
+        ([0, 1, 2, 3], [three[0]] * 4, "pass one"),
+    ):
+        with pytest.raises(ValueError, match=rf"stand for 3 classes, but there are {len(truth)} .*: {mend}"):
+            metrics.log_loss(truth, columns)
+
+
+def test_a_score_of_several_classes_is_one_number_but_for_no_average():
+    truth, guess = [0, 1, 2, 2], [0, 2, 2, 2]
+    for score in (metrics.precision_score, metrics.recall_score, metrics.f1_score):
+        for average in ("micro", "macro", "weighted"):
+            assert type(score(truth, guess, average=average, zero_division=0)) is float
+        assert score(truth, guess, average=None, zero_division=0).shape == (3,)
+    assert metrics.precision_recall_fscore_support(truth, guess, average="micro") == (0.75, 0.75, 0.75, None)

@@ -217,6 +217,7 @@ def test_each_fold_gets_a_fresh_model(blobs):
     assert result.scores["accuracy"].shape == (4,) and result.scores["f1_per_class"].shape == (4, 3)
     assert result.mean["accuracy"] == pytest.approx(result.scores["accuracy"].mean())
     assert result.std["accuracy"] == pytest.approx(result.scores["accuracy"].std(ddof=1))
+    assert type(result.mean["accuracy"]) is type(result.std["accuracy"]) is float
     assert result.mean["f1_macro"] == pytest.approx(result.mean["f1_per_class"].mean())
     assert "accuracy" in str(result) and "±" in str(result)
 
@@ -276,6 +277,9 @@ def test_a_class_missing_from_a_fold_has_no_score_there():
     guess = lambda X_train, y_train, X_test: np.ones(len(X_test), int)  # noqa: E731
     result = cross_validate(guess, y, y, cv=KFold(2))
     np.testing.assert_array_equal(result.scores["recall_per_class"], [[0, np.nan], [np.nan, 1]])
+    np.testing.assert_array_equal(
+        result.scores["precision_per_class"], [[0, np.nan], [np.nan, 1]]
+    )  # never predicted: 0
     np.testing.assert_array_equal(result.mean["recall_per_class"], [0, 1])
 
 
@@ -335,6 +339,7 @@ def fit_two(X, y):
             "all 2 classes",
         ),
         (lambda: train_test_split([1, 2], stratify=[0]), ValueError, "1 classes for 2 samples"),
+        (lambda: train_test_split([1, 2], stratify=[0, 1, 1]), ValueError, "3 classes for 2 samples"),
         (lambda: train_test_split([1, 2], stratify=[0, 1], shuffle=False), ValueError, "shuffle=True"),
         (lambda: cross_validate(NearestMean(), [1, 2], [0, 1]), TypeError, "lambda"),
         (lambda: cross_validate(fit_two, [1, 2], [0, 1]), TypeError, r"not 2 \(X, y\)"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinymm import tensor
-from tinymm.functional.checks import checked_lengths, constant, pair, same_dtype
+from tinymm.functional.checks import checked_lengths, constant, operand, pair, same_dtype
 
 
 def test_a_constant_that_wants_a_gradient_is_named():
@@ -40,3 +40,9 @@ def test_the_first_length_that_is_wrong_is_named():
     for lengths in ([1, 2], [1.0, 2.0, 3.0]):
         with pytest.raises(ValueError, match="one integer per sample"):
             checked_lengths("rnn", "lengths", lengths, most)
+
+
+def test_what_is_no_array_becomes_one_of_single_precision():
+    x = np.ones(2)
+    assert operand(x) is x
+    assert [operand(given).dtype for given in (1.5, [1.0, 2.0], [1, 2], [True])] == ["f4", "f4", "i8", "?"]

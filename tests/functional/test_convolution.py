@@ -138,3 +138,23 @@ def test_conv_stride_is_refused_in_one_sentence(stride):
 def test_conv1d_speaks_of_conv1d():
     with pytest.raises(ValueError, match=r"^conv1d: "):
         F.conv1d(tm.Tensor(np.ones((1, 2, 3))), tm.Tensor(np.ones((1, 1, 2))))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("stride", 0), ("stride", (1, 1)), ("padding", -1), ("dilation", 0), ("dilation", 1.5)]
+)
+def test_the_options_of_conv1d_are_integers(option, value):
+    least = 0 if option == "padding" else 1
+    with pytest.raises(ValueError, match=rf"^conv1d: {option} is .*, but it must be an integer of at least {least}$"):
+        F.conv1d(image(2, 3, 5), image(1, 3, 2), **{option: value})
+
+
+def test_the_smallest_image_that_can_be_pooled():
+    """Two by two pixels are left by the convolution; with one fewer there is nothing to pool."""
+    x, w, b = image(1, 1, 4, 3), image(2, 1, 3, 2), image(2)
+    expected = F.max_pool2d(F.relu(F.conv2d(x, w, b)), 2)
+    np.testing.assert_allclose(F.conv_relu_pool(x, w, b).data, expected.data, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"^conv_relu_pool: x \(1, 1, 4, 3\) leaves 2×1 pixels, too few"):
+        F.conv_relu_pool(x, image(2, 1, 3, 3), b)
+    with pytest.raises(ValueError, match=r"^conv_relu_pool: bias is None"):
+        F.conv_relu_pool(x, w, None)

@@ -85,3 +85,9 @@ def test_layer_norm_bias_of_wrong_shape():
 
 def test_batch_norm_keeps_the_dtype():
     assert F.batch_norm(wanting(1, 2)[None], np.zeros(2), np.ones(2)).dtype == np.float32
+
+
+def test_two_values_per_channel_are_enough_to_train():
+    x, mean, var = np.array([[1.0], [3.0]]), np.zeros(1), np.ones(1)
+    np.testing.assert_allclose(F.batch_norm(tm.Tensor(x), mean, var, training=True).data, [[-1], [1]], rtol=1e-4)
+    np.testing.assert_allclose([mean, var], [[0.2], [1.1]])

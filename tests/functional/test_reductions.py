@@ -100,3 +100,7 @@ def test_cumsum():
 def test_an_axis_that_is_not_there(name):
     with pytest.raises(ValueError, match="axis 2 is out of bounds"):
         getattr(F, name)(tm.tensor([[1.0]]), axis=2)
+
+
+def test_a_product_that_overflows_has_the_derivative_that_does_not():
+    assert gradient(np.prod, [1e200, 1e200, 2]) == [2e200, 2e200, np.inf]

@@ -114,6 +114,8 @@ P, Y = predictions(1, 6)
         (lambda: brier_score_loss([0, 1, 2], [0.1, 0.2, 0.3], pos_label=1), r"one column per class, \(N, K\)"),
         (lambda: brier_score_loss(Y, P * np.nan), "NaN"),
         (lambda: fit_temperature(P[0], Y), r"logits must be \(6, classes\)"),
+        (lambda: fit_temperature(P, Y[1:]), r"logits must be \(5, classes\), one row per label, but are \(6, 3\)"),
+        (lambda: fit_temperature(P[:, :0], Y), r"but are \(6, 0\)"),
         (lambda: fit_temperature(np.log(P * 0), Y), "NaN or infinity"),
         (lambda: fit_temperature(P, Y + 1), "whole numbers from 0 to 2, not such as 3"),
         (lambda: fit_temperature(P, list("abcabc")), "not such as 'a'"),

@@ -16,6 +16,7 @@ import difflib
 import gc
 import importlib.abc
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 10  # a mutant that takes so many times as long as the unchanged file runs in circles, and counts as caught
+PATIENCE = 5  # a mutant that takes so many times as long as all tests without one runs in circles, and counts as caught
 NEVER_LOADED = 99  # the status of a process whose tests ran on the file as it is
 # Replacements that need arguments of their own, or take away what makes a function an operation at all.
 LEFT_OUT = ("Variable", "RemoveDecorator")
@@ -63,7 +64,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="mutants tried at once (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="FILE", help="these files, e.g. tinymm/splits.py")
     parser.add_argument("--mutant", nargs="+", metavar="FILE:LINE:COLUMN", help="every mutant at these places")
-    parser.add_argument("--output", type=Path, help="append each result to this file as a line of JSON")
+    parser.add_argument(
+        "--output", type=Path, help="append each result as a line of JSON; what is there is not tried again"
+    )
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ |= {"TINYMM_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -75,38 +78,40 @@ def main() -> None:
         for file in sorted(Path().glob(pattern))
         if not only or str(file) in only
     }
-    if _run_tests(tuple(dict.fromkeys(test for tests in tests_of.values() for test in tests))) != 0:
+    tests = tuple(dict.fromkeys(test for several in tests_of.values() for test in several))
+    if _run_tests(tests) != 0:
         sys.exit("the tests do not pass as they are: mend them first")  # this also loads what they need, once for all
     gc.collect()
     gc.freeze()  # so that no child copies all of it
-    mutants = [
+    drawn = [_mutants(file, 0 if places else options.sample, options.seed) for file in tests_of]
+    mutants = (
         mutant
-        for file in tests_of
-        for mutant in _mutants(file, 0 if places else options.sample, options.seed)
-        if not places or [mutant.file, str(mutant.line), str(mutant.column)] in places
-    ]
-    limits: dict[str, float] = {}
-    for file in dict.fromkeys(mutant.file for mutant in mutants):
-        unchanged = Mutant(file, 0, 0, "none", Path(file).read_text(encoding="utf-8"))
-        ((_, noticed, seconds),) = _tried([unchanged], tests_of, {file: 600.0}, 1)
-        if noticed:
-            sys.exit(f"{' '.join(tests_of[file])} fail in a forked process even without a change")
-        limits[file] = 10 + PATIENCE * seconds
-    tally = {mutant.file: [0, 0] for mutant in mutants}
-    for mutant, noticed, seconds in _tried(mutants, tests_of, limits, options.jobs):
-        tally[mutant.file][0] += 1
-        tally[mutant.file][1] += noticed
-        change = "" if noticed else _change(mutant)
+        for turn in itertools.zip_longest(*drawn)  # one of each file in turn: a run that is stopped is a smaller sample
+        for mutant in turn
+        if mutant and (not places or [mutant.file, str(mutant.line), str(mutant.column)] in places)
+    )
+    unchanged = Mutant("tinymm/splits.py", 0, 0, "none", Path("tinymm/splits.py").read_text(encoding="utf-8"))
+    ((_, noticed, usual),) = _tried(iter([unchanged]), {unchanged.file: (*tests, "tinymm/splits.py")}, 600, 1)
+    if noticed:
+        sys.exit("the tests fail in a forked process even without a change")
+    rows: list[dict[str, Any]] = []
+    if options.output and options.output.exists():
+        rows = [json.loads(line) for line in options.output.read_text(encoding="utf-8").splitlines()]
+    tried = {(row["mutant"], row["change"]) for row in rows}
+    waiting = (mutant for mutant in mutants if (str(mutant), _change(mutant)) not in tried)
+    for mutant, noticed, seconds in _tried(waiting, tests_of, PATIENCE * usual, options.jobs):
+        change = _change(mutant)
         print(f"{'caught  ' if noticed else 'SURVIVED'} {seconds:5.1f} s  {mutant}", flush=True)
-        if change:
+        if not noticed:
             print(change, flush=True)
+        rows.append({"mutant": str(mutant), "caught": noticed, "seconds": round(seconds, 1), "change": change})
         if options.output:
-            row = {"mutant": str(mutant), "caught": noticed, "seconds": round(seconds, 1), "change": change}
             with options.output.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-    tally["all"] = [sum(counts) for counts in zip(*tally.values(), strict=True)] if tally else [0, 0]
-    for file, (tried, caught) in tally.items():
-        print(f"{file:36} tried {tried:4}  caught {caught:4}" + (f"  {caught / tried:.1%}" if tried else ""))
+                stream.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
+    for file in [*tests_of, ""]:
+        caught = [row["caught"] for row in rows if row["mutant"].startswith(file)]
+        share = f"  {sum(caught) / len(caught):.1%}" if caught else ""
+        print(f"{file or 'all':36} tried {len(caught):4}  caught {sum(caught):4}{share}")
 
 
 def _mutants(file: str, sample: int, seed: int) -> Iterator[Mutant]:
@@ -127,14 +132,27 @@ def _mutants(file: str, sample: int, seed: int) -> Iterator[Mutant]:
                 if not any(begin <= (line, column) < end for begin, end in silent):
                     places.setdefault((line, column), []).append((name, count))
                 count += 1
-    draw = random.Random(f"{seed} {file}")
-    chosen = sorted(places) if not sample else sorted(draw.sample(sorted(places), min(sample, len(places))))
-    for line, column in chosen:
-        here = places[line, column]
-        for name, count in here if not sample else [draw.choice(here)]:
+    drawn = sorted(places)
+    if sample:
+        random.Random(f"{seed} {file}").shuffle(drawn)
+    for line, column in drawn[:sample] if sample else drawn:
+        draw, here = random.Random(f"{seed} {file} {line} {column}"), list(places[line, column])
+        while here:
+            name, count = here.pop(here.index(draw.choice(here)) if sample else 0)
             changed = mutate_code(source, cosmic_ray.plugins.get_operator(name)(), count)
-            if changed is not None and changed != source:
+            if changed is not None and changed != source and _is_python(changed):
                 yield Mutant(file, line, column, name, changed)
+                if sample:
+                    break
+
+
+def _is_python(source: str) -> bool:
+    """Not so where the * before keyword-only arguments was taken for a multiplication."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -172,18 +190,19 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 
 
 def _tried(
-    mutants: list[Mutant], tests_of: dict[str, tuple[str, ...]], limits: dict[str, float], jobs: int
+    mutants: Iterator[Mutant], tests_of: dict[str, tuple[str, ...]], limit: float, jobs: int
 ) -> Iterator[tuple[Mutant, bool, float]]:
     """Each mutant, whether the tests noticed it, and after how many seconds; so many are tried at once."""
-    waiting, running = list(reversed(mutants)), dict[int, tuple[Mutant, float]]()
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            mutant = waiting.pop()
+    running: dict[int, tuple[Mutant, float]] = {}
+    while True:
+        for mutant in itertools.islice(mutants, jobs - len(running)):
             running[_started(mutant, tests_of[mutant.file])] = mutant, time.monotonic()
+        if not running:
+            return
         for child, (mutant, began) in list(running.items()):
             done, status = os.waitpid(child, os.WNOHANG)
             seconds = time.monotonic() - began
-            if not done and seconds > limits[mutant.file]:
+            if not done and seconds > limit:
                 os.killpg(child, signal.SIGKILL)
                 done, status = os.waitpid(child, 0)
             if done and os.waitstatus_to_exitcode(status) == NEVER_LOADED:
@@ -206,7 +225,7 @@ def _started(mutant: Mutant, tests: tuple[str, ...]) -> int:
         changed = _Changed(mutant)
         sys.meta_path.insert(0, changed)
         status = _run_tests(tests)
-        if getattr(sys.modules.get(changed.name), "__loader__", None) is not changed:
+        if status == 0 and getattr(sys.modules.get(changed.name), "__loader__", None) is not changed:
             status = NEVER_LOADED
     finally:
         os._exit(status)
