@@ -82,7 +82,7 @@ def train(
 
     Until it is complete, `output`/`name`.unfinished holds what `resume` needs to go on if the process is stopped; it
     is brought up to date every `snapshot_steps` steps, or every ten seconds. `engine` says in which processes it is
-    trained; with several, a training that was stopped begins anew, and only those that were complete are kept.
+    trained.
     """
     recipe = recipe.complete()
     name = name if name is not None else f"{recipe.model}-{Path(recipe.data).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -98,7 +98,8 @@ def train(
 def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: int | None = None) -> Path:
     """Go on with a run that was stopped, by whatever it was, and return its folder when it is complete.
 
-    It ends with the same weights and scores, bit for bit, as if it had never been stopped. FileNotFoundError if there
+    It ends with the same weights and scores, bit for bit, as if it had never been stopped; if several processes train
+    together, as nearly as two such runs ever do. FileNotFoundError if there
     is nothing to go on with; ValueError if the run is complete, or its data have changed; BlockingIOError if another
     process is at it.
     """
@@ -192,7 +193,7 @@ def _train_once(
     if (state := work.result("model")) is not None:
         return Trained.from_state(state)
     title = "training" if progress else None
-    snapshots = None if engine.several else work.snapshots("model", snapshot_steps)
+    snapshots = work.snapshots("model", snapshot_steps)
     trained = train_model(recipe, data, held, title, recipe.seed, snapshots, engine.fit)
     if not trained.history.interrupted:
         work.keep("model", trained.state_dict())
@@ -224,7 +225,8 @@ def _cross_validate(
     missing = []
     for fold, (train, test) in enumerate(folds, 1):
         if work.result(f"fold-{fold}") is None:
-            snapshots = None if engine.several else work.snapshots(f"fold-{fold}", snapshot_steps)
+            # A fold that a cluster trains may be on another machine, and is trained anew if it is not complete.
+            snapshots = None if engine.distributed else work.snapshots(f"fold-{fold}", snapshot_steps)
             missing.append((fold, titles[fold - 1], snapshots, train, test))
     bar = progress_bar("folds" if progress and engine.distributed else None, len(missing))
     try:

@@ -4,10 +4,12 @@ import os
 import time
 
 import numpy as np
+import pytest
 
 from tinymm import functional as F
-from tinymm import nn, random
+from tinymm import nn, optim, random
 from tinymm.data import DataLoader
+from tinymm.snapshots import Snapshots
 
 CENTRES = np.random.default_rng(7).normal(size=(3, 6)) * 2
 
@@ -60,3 +62,28 @@ class DieOnce:
                 return x
             os._exit(1)
         return x
+
+
+def stopped_and_resumed(way, path, epochs=6, stop=3, make=optim.SGD, **options):
+    """Train until validation stops it after some epochs, and then on from what was kept; what that gave.
+
+    Validation tells which of the two trainings an epoch was tested in: 1, 2.
+    """
+
+    def once(part):
+        def validation(model):
+            tested.append(part)
+            if part == 1 and len(tested) == stop:
+                raise KeyError("the power fails")
+            return {"part": part}
+
+        tested = []
+        model = network()
+        optimizer = make(model.parameters(), 0.1)
+        schedule = optim.CosineLR(optimizer, epochs)
+        parts = {"validation": validation, "schedule": schedule, "snapshots": Snapshots(path, steps=5)}
+        return model, optimizer, way.fit(model, loader(augment=slow), optimizer, epochs, **parts, **options)
+
+    with pytest.raises(KeyError, match="the power fails"):
+        once(1)
+    return once(2)

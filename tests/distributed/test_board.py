@@ -4,6 +4,7 @@ import itertools
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,20 @@ def test_threads_that_claim_at_once_get_each_batch_once():
     assert all((board.owner[places] == worker).all() for worker, places in got.items())
 
 
+def test_a_state_is_gone_back_to_and_what_was_not_done_is_free():
+    board = Board(Board.blank(6, 2))
+    for place in range(3):
+        board.note(board.claim(1), loss=1.5, right=1, samples=2, staleness=place)
+    state = board.state_dict()
+    assert board.claim(2) == 3 and not board.at_rest
+    other = Board(Board.blank(6, 2))
+    other.load_state_dict(state)
+    assert other.at_rest and other.count == 3 and other.seen == 6 and other.sums(slice(0, 6)).tolist() == [4.5, 3, 6]
+    assert [other.claim(2) for _ in range(4)] == [3, 4, 5, -1]
+    with pytest.raises(ValueError, match="6 batches, this run 7"):
+        Board(Board.blank(7, 2)).load_state_dict(state)
+
+
 @settings(deadline=None, max_examples=30)
 @given(batches=st.integers(1, 30), seed=st.integers(0, 999))
 def test_whoever_dies_whenever_every_batch_is_done_in_the_end(batches, seed):
@@ -50,8 +65,8 @@ def test_whoever_dies_whenever_every_batch_is_done_in_the_end(batches, seed):
 
 def test_the_beginning_and_a_stop_are_seen():
     board = Board(Board.blank(1, 1))
-    assert not board.begun and not board.stopped
+    assert board.held and not board.stopped
     board.begin()
-    assert board.begun and not board.stopped
+    assert not board.held and not board.stopped
     board.stop()
     assert board.stopped and board.claim(1) == 0 and board.claim(1) == -1

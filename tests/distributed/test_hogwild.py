@@ -21,7 +21,7 @@ from tinymm.models import BagOfTerms
 from tinymm.sparse import CSRMatrix
 from tinymm.training import NonFiniteLossError, evaluate, fit
 
-from .samples import broken, clouds, dying, infinite_loss, loader, network, slow
+from .samples import broken, clouds, dying, infinite_loss, loader, network, slow, stopped_and_resumed
 
 SCRIPT = """
 import sys
@@ -101,6 +101,18 @@ def test_sparse_rows_and_running_statistics():
     norm = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(32, 2))
     train(20, model=norm, batches=DataLoader(images, np.arange(40) % 2, batch_size=20))
     np.testing.assert_allclose(norm[0].running_mean, 3, atol=0.5)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam], ids=["sgd", "adam"])
+def test_a_run_that_was_stopped_goes_on(make, tmp_path):
+    model, optimizer, history = stopped_and_resumed(hogwild, tmp_path / "model.npz", make=make, workers=1)
+    assert history["validation_part"] == [1, 1, 2, 2, 2, 2] and optimizer.steps[0] == 6 * 20
+    assert history.seen == 6 * 240 and len(history.staleness) == 6 * 20
+    usual = network()
+    expected = make(usual.parameters(), 0.1)
+    fit(usual, loader(), expected, 6, schedule=optim.CosineLR(expected, 6))
+    for ours, theirs in zip(model.parameters(), usual.parameters(), strict=True):
+        np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from tinymm.distributed import Engine, parameter_server, synchronous
 from tinymm.distributed.parallel import parallel
 from tinymm.training import NonFiniteLossError, evaluate, fit
 
-from .samples import DieOnce, broken, clouds, infinite_loss, loader, network, slow
+from .samples import DieOnce, broken, clouds, infinite_loss, loader, network, slow, stopped_and_resumed
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -85,6 +85,18 @@ def test_a_parameter_server_learns_as_well_and_knows_the_staleness():
     one, _, history = train(parameter_server, 3, workers=1)
     near(one, usual(3)[0])
     assert not history.staleness.any()
+
+
+@pytest.mark.parametrize("way", [synchronous, parameter_server], ids=["in step", "server"])
+def test_a_run_that_was_stopped_goes_on(way, tmp_path):
+    ours, optimizer, history = stopped_and_resumed(way, tmp_path / "model.npz", workers=2)
+    assert history["validation_part"] == [1, 1, 2, 2, 2, 2] and history.workers == [2] * 6
+    assert history.seen == 6 * 240 and optimizer.steps[0] == 6 * 20
+    if way is synchronous:
+        model = network()
+        usual = optim.SGD(model.parameters(), 0.1)
+        fit(model, loader(), usual, 6, schedule=optim.CosineLR(usual, 6))
+        near(ours, model)
 
 
 def test_a_server_that_dies_goes_on_from_the_checkpoint(monkeypatch):

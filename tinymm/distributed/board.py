@@ -8,6 +8,7 @@ import numpy as np
 
 from tinymm import kernels
 
+WAIT, GO, STOP = range(3)
 SPACED = 8  # int64 numbers between the counters of two workers: each has a line of the cache of its own
 
 
@@ -95,16 +96,26 @@ class Board:
 
     def begin(self) -> None:
         """All are there: off they go together."""
-        self._signal[0] = 1
+        self._signal[0] = GO
+
+    def hold(self) -> None:
+        """All should wait, after the batch they are at, until it begins again."""
+        self._signal[0] = WAIT
 
     @property
-    def begun(self) -> bool:
-        return bool(self._signal[0])
+    def held(self) -> bool:
+        """It has not begun, or is held."""
+        return bool(self._signal[0] == WAIT)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nobody is at a batch."""
+        return not np.any((self.owner != 0) & ~self.done)
 
     def stop(self) -> None:
         """All should stop, after the batch they are at."""
-        self._signal[0] = 2
+        self._signal[0] = STOP
 
     @property
     def stopped(self) -> bool:
-        return bool(self._signal[0] == 2)
+        return bool(self._signal[0] == STOP)

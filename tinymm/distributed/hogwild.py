@@ -17,10 +17,12 @@ from tinymm.data.loading import DataLoader
 from tinymm.distributed.board import Board
 from tinymm.distributed.crew import Crew
 from tinymm.distributed.history import WorkersHistory
+from tinymm.distributed.keeping import Keeper
 from tinymm.distributed.shared import SharedArrays
 from tinymm.distributed.state import bind, numbers_of, task
 from tinymm.nn import Module
 from tinymm.optim import AsyncSGD, Optimizer, Schedule
+from tinymm.snapshots import Snapshots
 from tinymm.tensor import Tensor
 from tinymm.training import Validation, after_epoch, progress_bar
 
@@ -37,6 +39,7 @@ def fit(
     progress: str | None = None,
     workers: int = 2,
     staleness_aware: bool = False,
+    snapshots: Snapshots | None = None,
 ) -> WorkersHistory:
     """Train like `training.fit`, in so many processes at once, each with one thread.
 
@@ -49,7 +52,10 @@ def fit(
     A worker that dies, however that happens, does not stop the run: others take its batches, and every sample of every
     epoch is used. Ctrl-C ends the training after the batches under way. After each epoch the validation data are tested
     with the parameters of that moment. The workers are started afresh: what they are given must be picklable (classes
-    and functions of a module, no lambdas), and a script must call this under `if __name__ == "__main__":`.
+    and functions of a module, no lambdas), and a script must call this under `if __name__ == "__main__":`. (Only who is
+    killed in the instant between changing the parameters and marking the batch as done has it used twice.)
+
+    With `snapshots` it goes on from what is kept there; while they are written, the workers wait.
 
     NonFiniteLossError as in `training.fit`; WorkerError with the worker's own error, or if all workers died. ValueError for
     no epochs or workers, TypeError for what cannot be given to another process.
@@ -59,15 +65,17 @@ def fit(
     if isinstance(optimizer, AsyncSGD):
         raise ValueError("fit: AsyncSGD simulates other workers; here they are real: give SGD")
     todo = task(model, batches, optimizer, epochs, loss, schedule, max_grad_norm, staleness_aware)
-    history = WorkersHistory()
+    history, blank = WorkersHistory(), Board.blank(epochs * len(batches), workers)
+    keeper = Keeper(snapshots, history, Board(blank), model=model, optimizer=optimizer, schedule=schedule)
+    steps = list(optimizer.steps)
     own = numbers_of(model, optimizer)
     plain = {f"data {i}": a for i, a in enumerate(batches.arrays) if type(a) is np.ndarray and not a.dtype.hasobject}
     apart = copy.copy(batches)
     apart.arrays = tuple(None if f"data {i}" in plain else a for i, a in enumerate(batches.arrays))  # type: ignore[misc]
     todo = replace(todo, batches=apart)
-    bar = progress_bar(progress, epochs * len(batches))
-    with interrupts.noted() as came, SharedArrays(own | plain | Board.blank(epochs * len(batches), workers)) as block:
-        board = Board(block)
+    bar = progress_bar(progress, epochs * len(batches), keeper.board.count)
+    with interrupts.noted() as came, SharedArrays(own | plain | blank) as block:
+        board = keeper.board = Board(block)
         bind(model, optimizer, block)
 
         def look(crew: Crew) -> None:
@@ -80,17 +88,29 @@ def fit(
                 history.workers.append(workers - crew.lost)
                 if schedule is not None:
                     schedule.step()
-            bar.update(int(board.done.sum()) - bar.n)
+            bar.update(board.count - bar.n)
             history.staleness, history.lost = board.staleness[board.done], crew.lost
-            history.measure(int(board.samples.sum()), warm="train_loss" in history)
+            history.measure(board.seen, warm="train_loss" in history)
             bar.set_postfix_str(history.line(workers - crew.lost), refresh=False)
+            if keeper.due() and not board.stopped:
+                board.hold()
+                crew.look_after(board)  # a moment for those that were just taking a batch
+                while not (board.at_rest or came):
+                    crew.look_after(board)
+                if board.at_rest:
+                    keep()
+                board.begin()
+
+        def keep(at_once: bool = False) -> None:
+            optimizer.steps = [before + board.updates for before in steps]
+            keeper.keep(at_once)
 
         try:
             with Crew(workers, todo, block) as crew:
                 try:
                     crew.wait_until_ready(came)
                     board.begin()
-                    history.measure(0, warm=False)
+                    history.measure(board.seen, warm=False)
                     while not board.done.all() and not came:
                         crew.look_after(board)
                         look(crew)
@@ -98,8 +118,10 @@ def fit(
                     board.stop()
                 crew.wait_until_done()
                 look(crew)
+                if came:
+                    keep(at_once=True)
         finally:
-            optimizer.steps = [steps + board.updates for steps in optimizer.steps]
+            optimizer.steps = [before + board.updates for before in steps]
             bind(model, optimizer, {name: block[name].copy() for name in own})
             bar.close()
             model.eval()

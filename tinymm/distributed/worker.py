@@ -63,11 +63,9 @@ def _train(number: int, task: Task, board: Board) -> None:
 
 def _claimed(number: int, batches: DataLoader, board: Board) -> Iterator[tuple[int, tuple]]:
     """Batches, as long as there are any, those that other workers left behind too."""
-    while not board.begun:
-        time.sleep(PAUSE)
     place = 0
     while not board.stopped:
-        place = board.claim(number, max(place, 0))
+        place = -1 if board.held else board.claim(number, max(place, 0))
         if place >= 0:
             yield place, batches.at(*divmod(place, len(batches)))
         elif board.done.all():
