@@ -1,16 +1,21 @@
 """A run of each sense from the command line: trained, evaluated, used on files and texts."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.recipes import samples
+from tinymm import checkpoint
 from tinymm.checkpoint import CheckpointError
 from tinymm.cli import main
-from tinymm.data.datasets import Dataset
+from tinymm.data.datasets import ALL_THREE, Dataset
 from tinymm.prediction import load_trained
-from tinymm.recipes import loading
+from tinymm.recipes import Recipe, Trained, loading
+from tinymm.recipes.models import MODELS
+from tinymm.training import History
 
 QUIET = ["--quiet", "--output"]
 
@@ -152,12 +157,55 @@ def test_the_help_names_the_recipes(capsys):
 
 
 def test_damaged_checkpoints(tmp_path, capsys):
-    from tinymm import checkpoint
-
     checkpoint.save({"recipe": {}, "weights": [1]}, tmp_path / "other.npz")
     assert main(["predict", str(tmp_path / "other.npz"), "text"]) == 2
     error = capsys.readouterr().err
     assert "holds no trained model" in error and error.count("\n") == 1
+
+
+CLAIMS = [
+    ("image", "logistic", ("image_shape",), [1, 100_000, 100_000], r"image_shape is 1×100000×100000, expected whole"),
+    ("image", "logistic", ("image_shape",), [1, 5000, 5000], r"a parameter \(2, 25000000\)"),
+    ("image", "cnn", ("image_shape",), [1, 5000, 5000], r"a parameter \(128, 100000000\)"),
+    ("image", "cnn", ("image_shape",), [1, -8, "8"], r"image_shape is 1×-8×'8', expected whole"),
+    ("image", "rnn", ("image_shape",), [1, 10**12, 8], "image_shape is"),
+    ("audio", "cnn", ("steps",), 10**5, "steps×bands is 100000×40, expected whole"),
+    ("audio", "cnn", ("bands",), 20_000, r"a parameter \(128, 640000\)"),
+    ("audio", "crnn", ("steps",), 10**9, "steps×bands is 1000000000×40"),
+    ("audio", "crnn", ("rate",), 10**12, "rate is 1000000000000"),
+    ("audio", "ctc", ("bands",), 10**9, "bands is 1000000000, expected whole numbers from 1 on, of at most 40"),
+    (ALL_THREE, "mmbigmodel", ("images", "image_shape"), [3, 10**5, 10**5], "image_shape is 3×100000×100000"),
+    (ALL_THREE, "shared-space", ("rate",), 10**12, "rate is 1000000000000"),
+]
+
+
+@pytest.mark.parametrize(("sense", "model", "where", "claim", "words"), CLAIMS)
+def test_a_checkpoint_that_claims_a_huge_model_is_refused_before_memory_is_taken(
+    sense, model, where, claim, words, tmp_path
+):
+    data = {"image": samples.images, "audio": samples.sounds, ALL_THREE: samples.together}[sense]()
+    recipe = Recipe(model=model).complete(sense)
+    choice = MODELS[sense][model]
+    front_end = choice.front_end()
+    front_end.fit_prepare(data)
+    made = choice.model(front_end, 2, **{option: getattr(recipe, option) for option in choice.options})
+    state = Trained(recipe, front_end, made, data.class_names, History()).state_dict()
+    path = checkpoint.save(state, tmp_path / "checkpoint.npz")
+    load_trained(path)
+    *outer, last = where
+    part = state["front_end"]
+    for name in outer:
+        part = part[name]
+    part[last] = claim
+    checkpoint.save(state, path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError, match=words) as caught:
+            load_trained(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).count("\n") == 0 and "give a checkpoint that tinymm train wrote" in str(caught.value)
 
 
 def test_a_file_that_python_itself_stumbles_over_is_no_checkpoint(tmp_path):

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numba import config
 
 import tinymm
 from tinymm.kernels import jit
@@ -28,6 +30,7 @@ def hits(folder):
     return int(done.stdout)
 
 
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled, so nothing is kept")
 def test_a_change_of_any_kernel_file_makes_the_cache_stale(tmp_path):
     package = Path(tinymm.__file__).parent
     shutil.copytree(package, tmp_path / "tinymm", ignore=shutil.ignore_patterns("__pycache__", "bundled"))

@@ -6,6 +6,7 @@ Names, weight layouts and default first values are PyTorch's, so that weights ca
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ class Linear(Module):
     """y = x Wᵀ + b for x (..., in_features); weight (out_features, in_features), bias (out_features,)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
-        self.weight = Parameter(initializers.fan_in_uniform((out_features, in_features)))
-        self.bias = Parameter(_bias(out_features, in_features)) if bias else None
+        self.weight = Parameter.first((out_features, in_features), initializers.fan_in_uniform)
+        self.bias = Parameter.first(out_features, _bias(in_features)) if bias else None
 
     def forward(self, x: Any) -> Tensor:
         return F.linear(x, self.weight, self.bias)
@@ -32,9 +33,9 @@ class Linear(Module):
         return f"{in_features}, {out_features}{'' if self.bias is not None else ', bias=False'}"
 
 
-def _bias(size: int, fan_in: int) -> np.ndarray:
+def _bias(fan_in: int) -> Callable[[tuple[int, ...]], np.ndarray]:
     bound = 1 / np.sqrt(max(fan_in, 1))
-    return random.generator().uniform(-bound, bound, size).astype(np.float32)
+    return lambda shape: random.generator().uniform(-bound, bound, shape)
 
 
 class LogisticRegression(Module):
@@ -56,8 +57,8 @@ class LogisticRegression(Module):
             raise ValueError(
                 f"LogisticRegression: {classes} classes need multinomial=True: one weight vector tells two apart"
             )
-        self.weight = Parameter(np.zeros((rows, in_features), np.float32))
-        self.bias = Parameter(np.zeros(rows, np.float32))
+        self.weight = Parameter.first((rows, in_features), np.zeros)
+        self.bias = Parameter.first(rows, np.zeros)
 
     def forward(self, x: Any) -> Tensor:
         if isinstance(x, CSRMatrix):
@@ -118,8 +119,8 @@ class _Convolution(Module):
                 f"at least 1, and the kernel has {self.axes} sizes"
             )
         shape = (out_channels, in_channels // groups, *size)
-        self.weight = Parameter(initializers.fan_in_uniform(shape))
-        self.bias = Parameter(_bias(out_channels, math.prod(shape[1:]))) if bias else None
+        self.weight = Parameter.first(shape, initializers.fan_in_uniform)
+        self.bias = Parameter.first(out_channels, _bias(math.prod(shape[1:]))) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     def describe(self) -> str:
@@ -164,7 +165,9 @@ class Embedding(Module):
             raise ValueError(
                 f"Embedding: padding_idx is {padding_idx}, but the table has rows 0 to {num_embeddings - 1}"
             )
-        self.weight = Parameter(random.generator().normal(size=(num_embeddings, embedding_dim)).astype(np.float32))
+        self.weight = Parameter.first(
+            (num_embeddings, embedding_dim), lambda shape: random.generator().normal(size=shape)
+        )
         self.padding_idx = padding_idx
         if padding_idx is not None:
             self.weight.data[padding_idx] = 0
@@ -183,8 +186,8 @@ class BatchNorm2d(Module):
     """`functional.batch_norm` over images (N, num_features, H, W), with weight, bias and running statistics."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
-        self.weight = Parameter(np.ones(num_features, np.float32))
-        self.bias = Parameter(np.zeros(num_features, np.float32))
+        self.weight = Parameter.first(num_features, np.ones)
+        self.bias = Parameter.first(num_features, np.zeros)
         self.running_mean = np.zeros(num_features, np.float32)
         self.running_var = np.ones(num_features, np.float32)
         self.eps, self.momentum = eps, momentum
@@ -206,8 +209,8 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5):
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.weight = Parameter(np.ones(shape, np.float32))
-        self.bias = Parameter(np.zeros(shape, np.float32))
+        self.weight = Parameter.first(shape, np.ones)
+        self.bias = Parameter.first(shape, np.zeros)
         self.eps = eps
 
     def forward(self, x: Any) -> Tensor:

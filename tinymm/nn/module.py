@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,6 +20,36 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True):
         super().__init__(tensor(data).data, requires_grad)  # a copy: it will be changed in place
+
+    @classmethod
+    def first(cls, shape: int | tuple[int, ...], values: Callable[..., Any]) -> Parameter:
+        """A parameter with the first values(shape). ValueError inside `as_large_as` if it is larger than that."""
+        shape = (shape,) if isinstance(shape, int) else shape
+        if math.prod(shape) > _building.most:
+            raise ValueError(
+                f"the model would have a parameter {shape}, but all its state together {_building.most:,} numbers"
+            )
+        return cls(np.asarray(values(shape), np.float32))
+
+
+class _Building(threading.local):
+    most: float = math.inf  # numbers of a parameter
+
+
+_building = _Building()  # each thread builds its own models
+
+
+@contextlib.contextmanager
+def as_large_as(state: Mapping[str, Any]) -> Iterator[None]:
+    """In this context, layers take memory only for parameters no larger than all of a `state_dict` together.
+
+    For models whose sizes come from a file: it cannot claim more than it holds.
+    """
+    before, _building.most = _building.most, sum(np.size(value) for value in state.values())
+    try:
+        yield
+    finally:
+        _building.most = before
 
 
 class _Watching(threading.local):

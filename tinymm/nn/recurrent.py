@@ -35,7 +35,7 @@ class _Recurrent(Module):
 
         def uniform(*shape: int) -> Parameter:
             bound = 1 / np.sqrt(hidden_size)
-            return Parameter(random.generator().uniform(-bound, bound, shape).astype(np.float32))
+            return Parameter.first(shape, lambda shape: random.generator().uniform(-bound, bound, shape))
 
         self.bidirectional = bidirectional
         for direction in ("", "_reverse") if bidirectional else ("",):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,16 @@ from tinymm.data.datasets import Dataset
 if TYPE_CHECKING:
     from tinymm.recipes.task import Drawing
     from tinymm.recipes.training import Trained
+
+
+def claimed(name: str, sizes: Any, most: int) -> tuple[int, ...]:
+    """Sizes that a checkpoint claims. ValueError, before memory is taken for them, if they or their product are too large."""
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
+    if not whole or math.prod(sizes) > most:
+        raise ValueError(
+            f"{name} is {'×'.join(map(repr, sizes)):.80}, expected whole numbers from 1 on, of at most {most:,} in all"
+        )
+    return tuple(sizes)
 
 
 class FrontEnd(ABC):

@@ -9,10 +9,11 @@ import numpy as np
 from tinymm.data.datasets import Dataset
 from tinymm.data.image import bright_ink, digits_to_28, frame_ink, read_image, resize
 from tinymm.data.image.augmentation import Augmentation
+from tinymm.data.image.files import MAX_PIXELS
 from tinymm.data.standardizing import Standardizer
 from tinymm.nn import Conv2d, ConvReLUPool, Module
 from tinymm.nn.module import watch
-from tinymm.recipes.front_end import FrontEnd
+from tinymm.recipes.front_end import FrontEnd, claimed
 from tinymm.recording import no_grad
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class ImageFrontEnd(FrontEnd):
         return {"image_shape": list(self.image_shape), "standardizer": self.standardizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.image_shape = tuple(state["image_shape"])  # type: ignore[assignment]
+        channels, rows, columns = claimed("image_shape", state["image_shape"], MAX_PIXELS)
+        self.image_shape = channels, rows, columns
         self.standardizer.load_state_dict(state["standardizer"])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinymm.data.audio import LogMel, SpecAugment, change_speed, mix_noise, normalize_features
+from tinymm.data.audio.sound import MAX_RATE
 from tinymm.data.datasets import ALL_THREE, Dataset, Senses
 from tinymm.data.datasets.dataset import as_samples
 from tinymm.data.degradation import Degradation
@@ -18,7 +19,7 @@ from tinymm.data.text import Vocabulary, characters, clean_text, mistype, pad_se
 from tinymm.models import MMBigModel
 from tinymm.nn import Module
 from tinymm.recipes.classification import Classification
-from tinymm.recipes.front_end import FrontEnd
+from tinymm.recipes.front_end import FrontEnd, claimed
 from tinymm.recipes.images import ImageFrontEnd, first_feature_maps
 from tinymm.recipes.sounds import draw_prediction, read_speech
 from tinymm.recipes.task import Drawing, Judged
@@ -170,7 +171,7 @@ class MultimodalFrontEnd(FrontEnd):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.images.load_state_dict(state["images"])
         self.vocabulary.load_state_dict(state["vocabulary"])
-        self.rate = state["rate"]
+        (self.rate,) = claimed("rate", [state["rate"]], MAX_RATE)
 
 
 def letters(text: str) -> list[str]:

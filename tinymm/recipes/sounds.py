@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinymm.data.audio import LogMel, SpecAugment, read_sound, trim_silence
+from tinymm.data.audio.sound import MAX_RATE
 from tinymm.data.audio.spectrogram import hz_to_mel, mel_to_hz
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.dataset import as_samples
-from tinymm.recipes.front_end import FrontEnd
+from tinymm.recipes.front_end import FrontEnd, claimed
 
 if TYPE_CHECKING:
     from tinymm.recipes.task import Drawing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RANGE = 12.0  # ln of the energy between the loudest and the softest that counts: 52 dB
 BEGINNINGS = 24  # of a sound, from which a report shows the prediction
+LARGEST = 1_000_000  # features of a sound
 LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
 
 
@@ -149,7 +151,8 @@ class SoundFrontEnd(FrontEnd):
         return {"steps": self.steps, "bands": self.bands, "rate": self.rate}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.steps, self.bands, self.rate = state["steps"], state["bands"], state["rate"]
+        self.steps, self.bands = claimed("steps×bands", (state["steps"], state["bands"]), LARGEST)
+        (self.rate,) = claimed("rate", [state["rate"]], MAX_RATE)
 
 
 def read_speech(path: str, rate: int) -> np.ndarray:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from tinymm.data.audio import LogMel, read_sound
+from tinymm.data.audio.sound import MAX_RATE
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.strings import Joining, transcripts
 from tinymm.data.text import pad_sequences
 from tinymm.data.text.labels import Labels
 from tinymm.models import SpeechToText
-from tinymm.recipes.front_end import FrontEnd
+from tinymm.recipes.front_end import FrontEnd, claimed
 
 LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
 LONGEST = 300  # seconds of one utterance
@@ -101,8 +102,9 @@ class SpeechFrontEnd(FrontEnd):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.labels = Labels.from_state(state["labels"])
-        self.kind, self.rate, self.bands = self.labels.kind, state["rate"], state["bands"]
+        self.kind, (self.rate,) = self.labels.kind, claimed("rate", [state["rate"]], MAX_RATE)
         self.mean, self.deviation = state["mean"], state["deviation"]
+        (self.bands,) = claimed("bands", [state["bands"]], len(self.mean))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from tinymm import functional, random
 from tinymm.data.datasets import Dataset
 from tinymm.nn import Module
+from tinymm.nn.module import as_large_as
 from tinymm.recipes.front_end import FrontEnd, Inputs
 from tinymm.recipes.models import MODELS
 from tinymm.recipes.recipe import OPTIMIZERS, SCHEDULES, Recipe
@@ -61,7 +62,10 @@ class Trained:
         choice = MODELS[state["sense"]][str(recipe.model)]
         front_end = choice.front_end()
         front_end.load_state_dict(state["front_end"])
-        model = choice.model(front_end, len(names), **{option: getattr(recipe, option) for option in choice.options})
+        with as_large_as(state["model"]):
+            model = choice.model(
+                front_end, len(names), **{option: getattr(recipe, option) for option in choice.options}
+            )
         model.load_state_dict(state["model"])
         return cls(recipe, front_end, model.eval(), names, History(state["history"]))
 
