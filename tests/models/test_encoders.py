@@ -64,7 +64,9 @@ def test_a_sound_is_heard_in_order(hears):
 def test_a_text_does_not_depend_on_what_follows_it(reads):
     text = np.array([[5, 7, 3]])
     alone = reads(text).data
-    np.testing.assert_allclose(reads(np.array([[5, 7, 3, 0, 0], [2, 2, 2, 2, 2]])).data[:1], alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        reads(np.array([[5, 7, 3, 0, 0], [2, 2, 2, 2, 2]])).data[:1], alone, rtol=1e-5, atol=1e-6
+    )
     np.testing.assert_allclose(reads(np.array([[5, 7, 3, 19, 9]]), np.array([3])).data, alone, rtol=1e-5, atol=1e-6)
     assert np.abs(reads(np.array([[3, 7, 5]])).data - alone).max() > 1e-3
     assert np.abs(reads(np.array([[5, 0, 3]])).data - alone).max() > 1e-3  # a zero inside is no end
