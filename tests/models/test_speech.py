@@ -7,7 +7,10 @@ import tinymm as tm
 from tinymm.models import SpeechCNN, SpeechCRNN, SpeechToText
 
 
-@pytest.mark.parametrize("make", [lambda: SpeechCNN(16, 24, 7), lambda: SpeechCRNN(24, 7)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: SpeechCNN(16, 24, 7), *(lambda cell=cell: SpeechCRNN(24, 7, cell) for cell in ("rnn", "lstm", "gru"))],
+)
 def test_features_give_logits_and_gradients(make):
     tm.manual_seed(0)
     model = make()
@@ -22,6 +25,11 @@ def test_the_crnn_takes_any_number_of_steps():
     model = SpeechCRNN(24, 7).eval()
     for steps in (4, 9, 40):
         assert model(np.ones((2, 1, steps, 24), np.float32)).shape == (2, 7)
+
+
+def test_the_crnn_names_the_cells_there_are():
+    with pytest.raises(ValueError, match="SpeechCRNN: cell 'elman' is unknown: choose one of rnn, lstm, gru"):
+        SpeechCRNN(24, 7, "elman")
 
 
 def test_too_few_steps_for_the_poolings():

@@ -23,7 +23,7 @@ def test_two_classes_have_two_logits():
     assert BagOfTerms(4, 2)(CSRMatrix.from_dense(np.ones((3, 4), np.float32))).shape == (3, 2)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_what_fills_a_short_text_up_changes_nothing(cell):
     tm.manual_seed(0)
     model = TextRNN(20, 4, cell).eval()
@@ -33,7 +33,7 @@ def test_what_fills_a_short_text_up_changes_nothing(cell):
     np.testing.assert_allclose(model(longer).data, model(short).data, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_the_order_of_words_and_every_word_count(cell):
     tm.manual_seed(0)
     model = TextRNN(20, 4, cell).eval()
@@ -47,5 +47,5 @@ def test_a_text_without_words():
 
 
 def test_an_unknown_cell():
-    with pytest.raises(ValueError, match="cell 'rnn' is unknown: choose one of lstm, gru"):
-        TextRNN(20, 4, "rnn")
+    with pytest.raises(ValueError, match="cell 'elman' is unknown: choose one of rnn, lstm, gru"):
+        TextRNN(20, 4, "elman")

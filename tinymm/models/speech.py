@@ -8,6 +8,7 @@ import numpy as np
 
 from tinymm import functional as F
 from tinymm.nn import GRU, BatchNorm2d, ConvReLUPool, Dropout, Flatten, Linear, Module, ReLU, Sequential
+from tinymm.nn.recurrent import recurrent
 from tinymm.tensor import Tensor
 
 Sizes = tuple[int, ...]
@@ -49,35 +50,36 @@ class SpeechCNN(Sequential):
 
 
 class SpeechCRNN(Module):
-    """Convolution hears short pieces, a GRU joins them in both directions, and the mean over time decides.
+    """Convolution hears short pieces, a recurrent layer joins them in both directions, and the mean over time decides.
 
         features                        (N, 1, T, bands)
         two blocks as in `SpeechCNN`    (N, 48, T/4, bands/4)
         as a sequence, dropout          (N, T/4, 48·bands/4)
-        GRU in both directions          (N, T/4, 2·hidden_size)
+        the cell in both directions     (N, T/4, 2·hidden_size)
         mean over time, dropout, dense  (N, classes), the logits
 
-    After Amodei et al. (2016), Deep Speech 2, ICML, much smaller.
+    `cell` is "rnn", "lstm" or "gru". After Amodei et al. (2016), Deep Speech 2, ICML, much smaller.
     """
 
     def __init__(
         self,
         bands: int = 40,
         classes: int = 10,
+        cell: str = "gru",
         channels: Sizes = (24, 48),
         hidden_size: int = 96,
         dropout: float = 0.3,
     ):
         self.convolutions = Sequential(*_blocks(channels))
         self.dropout = Dropout(dropout)
-        self.gru = GRU(channels[-1] * (bands // 4), hidden_size, bidirectional=True)
+        self.rnn = recurrent("SpeechCRNN", cell, channels[-1] * (bands // 4), hidden_size)
         self.classifier = Linear(2 * hidden_size, classes)
 
     def forward(self, x: Any) -> Tensor:
         x = self.convolutions(x)
         samples, channels, steps, bands = x.shape
         pieces = F.reshape(F.transpose(x, (0, 2, 1, 3)), (samples, steps, channels * bands))
-        outputs, _ = self.gru(self.dropout(pieces))
+        outputs, _ = self.rnn(self.dropout(pieces))
         return self.classifier(self.dropout(F.mean(outputs, axis=1)))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from tinymm import functional as F
 from tinymm.functional.sparse import sparse_linear
-from tinymm.nn import GRU, LSTM, Dropout, Embedding, Linear, LogisticRegression, Module
+from tinymm.nn import Dropout, Embedding, Linear, LogisticRegression, Module
+from tinymm.nn.recurrent import recurrent
 from tinymm.tensor import Tensor
 
 
@@ -26,20 +27,19 @@ class BagOfTerms(LogisticRegression):
         return sparse_linear(x, self.weight, self.bias)
 
 
-RECURRENT: dict[str, type[LSTM] | type[GRU]] = {"lstm": LSTM, "gru": GRU}
-
-
 class TextRNN(Module):
-    """Numbered words or characters, read from both ends by an LSTM or GRU; what it remembers decides.
+    """Numbered words or characters, read from both ends by a tanh RNN, LSTM or GRU; what it remembers decides.
 
         tokens                          (N, T)      whole numbers, 0 at the end of short texts
         embedding, dropout              (N, T, embedding_dim)
-        LSTM or GRU in both directions  (N, T, 2·hidden_size)
+        the cell in both directions     (N, T, 2·hidden_size)
         largest of each unit over time, and the last states: (N, 4·hidden_size)
         dropout, dense: the logits      (N, classes)
 
-    Sources: Hochreiter & Schmidhuber 1997, Cho et al. 2014; both directions: Schuster & Paliwal 1997; the maximum over
-    time: Collobert et al. (2011), Natural language processing (almost) from scratch, JMLR 12.
+    `cell` is "rnn", "lstm" or "gru".
+
+    Sources: Elman 1990, Hochreiter & Schmidhuber 1997, Cho et al. 2014; both directions: Schuster & Paliwal 1997; the
+    maximum over time: Collobert et al. (2011), Natural language processing (almost) from scratch, JMLR 12.
     """
 
     def __init__(
@@ -51,11 +51,9 @@ class TextRNN(Module):
         hidden_size: int = 64,
         dropout: float = 0.4,
     ):
-        if cell not in RECURRENT:
-            raise ValueError(f"TextRNN: cell {cell!r} is unknown: choose one of {', '.join(RECURRENT)}")
         self.embedding = Embedding(vocabulary_size, embedding_dim, padding_idx=0)
         self.dropout = Dropout(dropout)
-        self.rnn = RECURRENT[cell](embedding_dim, hidden_size, bidirectional=True)
+        self.rnn = recurrent("TextRNN", cell, embedding_dim, hidden_size)
         self.classifier = Linear(4 * hidden_size, classes)
 
     def forward(self, x: Any) -> Tensor:

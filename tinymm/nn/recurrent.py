@@ -121,3 +121,13 @@ class GRU(_Recurrent):
 
     def forward(self, x: Any, h0: Any = None, lengths: Any = None) -> tuple[Tensor, Tensor]:
         return self._run(F.gru, x, (h0,), lengths)
+
+
+RECURRENT: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def recurrent(model: str, cell: str, input_size: int, hidden_size: int) -> RNN | LSTM | GRU:
+    """The layer of this cell, "rnn", "lstm" or "gru", that reads both ways. ValueError, naming the model, for others."""
+    if cell not in RECURRENT:
+        raise ValueError(f"{model}: cell {cell!r} is unknown: choose one of {', '.join(RECURRENT)}")
+    return RECURRENT[cell](input_size, hidden_size, bidirectional=True)

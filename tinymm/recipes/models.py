@@ -73,6 +73,16 @@ def _text_rnn(cell: str) -> Callable[[TokensFrontEnd, int], TextRNN]:
     return lambda front_end, classes: TextRNN(len(front_end.vocabulary), classes, cell)
 
 
+def _speech_crnn(cell: str) -> Choice:
+    return Choice(
+        SoundFrontEnd,
+        lambda front_end, classes: SpeechCRNN(front_end.bands, classes, cell),
+        *(30, 2),
+        batch_size=64,
+        augment=True,
+    )
+
+
 def _transcribing(kind: str, joining: Joining, bidirectional: bool = False) -> Choice:
     return Choice(
         lambda: SpeechFrontEnd(kind, joining=joining),
@@ -109,13 +119,9 @@ MODELS: dict[str, dict[str, Choice]] = {
             batch_size=64,
             augment=True,
         ),
-        "crnn": Choice(
-            SoundFrontEnd,
-            lambda front_end, classes: SpeechCRNN(front_end.bands, classes),
-            *(30, 2),
-            batch_size=64,
-            augment=True,
-        ),
+        "crnn": _speech_crnn("gru"),
+        "crnn-lstm": _speech_crnn("lstm"),
+        "crnn-rnn": _speech_crnn("rnn"),
         "ctc": _transcribing("words", Joining()),
         "ctc-bidirectional": _transcribing("words", Joining(), bidirectional=True),
         "ctc-characters": _transcribing("characters", Joining(most=1)),
@@ -126,6 +132,7 @@ MODELS: dict[str, dict[str, Choice]] = {
         "questions": Choice(_question_terms, _bag_of_terms, 20, lr=20, batch_size=128),
         "lstm": Choice(TokensFrontEnd, _text_rnn("lstm"), 12, lr=2, augment=True),
         "gru": Choice(TokensFrontEnd, _text_rnn("gru"), 12, lr=2, augment=True),
+        "rnn": Choice(TokensFrontEnd, _text_rnn("rnn"), 12, lr=2, augment=True),
         "characters": Choice(
             lambda: TokensFrontEnd("characters", longest=256), _text_rnn("gru"), 20, lr=2, augment=True
         ),
