@@ -3,7 +3,9 @@
 python -m benchmarks.multimodal                   both of the following, 3 seeds
 python -m benchmarks.multimodal fusion            accuracy of each sense alone and of each fusion, at every level
 python -m benchmarks.multimodal relations         recall@1 between the senses after contrastive training
-python -m benchmarks.multimodal --seeds 1 --picture noise.png
+python -m benchmarks.multimodal fusion --seeds 1
+
+The first writes benchmarks/results/multimodal.md, and multimodal.png of the levels at which all senses are degraded.
 
 On `load_multimodal_digits()`: 1,438 samples to train on and 359 to test, which share no image, voice or typed form. All
 models are trained by the recipes `multimodal` and `relations`, with the same random degradations of all senses, and
@@ -16,16 +18,20 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from tinymm import plots
 from tinymm.data.datasets import Dataset
 from tinymm.data.degradation import Degradation
+from tinymm.files import write_atomically
 from tinymm.models.fusion import FUSIONS
 from tinymm.recipes import RECIPES, Recipe, cut, load_data, train_model
 from tinymm.recipes.multimodal import LEVELS, SENSES
 from tinymm.recipes.relations import RELATIONS
+
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -73,32 +79,38 @@ def accuracies(seed: int) -> np.ndarray:
     return np.transpose(columns)
 
 
-def show(tables: list[np.ndarray]) -> None:
-    """The mean of the tables, and how far fusion is above the best single sense where each alone is at 60–80 %."""
-    print("\n| " + " | ".join(["accuracy in %", *MODELS]) + " |\n|---" + "|---:" * len(MODELS) + "|")
+def table(tables: list[np.ndarray]) -> str:
+    """The mean of the tables, fusion in bold where it is at least as good as the best sense alone, and what follows."""
+    lines = ["| " + " | ".join(["accuracy in %", *MODELS]) + " |", "|---" + "|---:" * len(MODELS) + "|"]
+    notes = []
     for level, row in zip(DEGRADED, 100 * np.mean(tables, axis=0), strict=True):
         alone, fused = row[: len(SENSES)], row[len(SENSES) :]
         best = np.nanmax(alone)
         cells = ["–" if np.isnan(a) else f"{a:.1f}" for a in alone]
         cells += [f"**{a:.1f}**" if a >= best else f"{a:.1f}" for a in fused]
-        print("| " + " | ".join([level.name, *cells]) + " |")
+        lines.append("| " + " | ".join([level.name, *cells]) + " |")
         if ((alone >= 60) & (alone <= 80)).all():
             gains = ", ".join(f"{name} {a - best:+.1f}" for name, a in zip(FUSIONS, fused, strict=True))
-            print(f"  each alone is at 60–80 %; points above the best of them: {gains}")
+            notes.append(f"{level.name}: each sense alone is at 60–80 %; points above the best of them: {gains}.")
+    return "\n".join([*lines, "", *notes])
 
 
-def fusion(seeds: int, picture: str | None = None) -> None:
-    """Print the table of accuracies, mean over seeds; bold where fusion is at least as good as the best sense alone."""
+def fusion(seeds: int, folder: Path) -> None:
+    """Measure all models from each seed; after each, the means so far go into multimodal.md and multimodal.png."""
     started, tables = time.perf_counter(), []
     for seed in range(seeds):
         tables.append(accuracies(seed))
-        show(tables)
-        print(f"mean of {seed + 1} seeds, {time.perf_counter() - started:.0f} s", flush=True)
-    if picture:
+        text = f"{table(tables)}\nMean of {seed + 1} seed{'s' if seed else ''}.\n"
+        print(f"\n{text}{time.perf_counter() - started:.0f} s", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "multimodal.md", f"# Three senses, alone and fused\n\n{text}".encode())
         rows = [0] + [i for i, level in enumerate(DEGRADED) if level.name.startswith("all: ")]
         lines = {name: np.array(tables)[:, rows, i] for i, name in enumerate(MODELS)}
         names = [DEGRADED[i].name.removeprefix("all: ") for i in rows]
-        print(plots.save(plots.accuracy_against_noise(names, lines, "all senses are degraded", list(FUSIONS)), picture))
+        plots.save(
+            plots.accuracy_against_noise(names, lines, "all senses are degraded", list(FUSIONS)),
+            folder / "multimodal.png",
+        )
 
 
 def relations(seeds: int) -> None:
@@ -118,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help="fusion or relations; both without one")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--picture", metavar="PATH", help="where to draw the accuracy against noise")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the folder for multimodal.md and multimodal.png")
     options = parser.parse_args()
     parts = options.parts or ["fusion", "relations"]
     if unknown := set(parts) - {"fusion", "relations"}:
@@ -126,7 +138,7 @@ def main() -> None:
     if options.seeds < 1:
         parser.error(f"--seeds is {options.seeds}, but it takes at least one")
     if "fusion" in parts:
-        fusion(options.seeds, options.picture)
+        fusion(options.seeds, options.output)
     if "relations" in parts:
         relations(options.seeds)
 
