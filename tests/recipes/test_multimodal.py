@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinymm import checkpoint
+from tinymm import checkpoint, runs
 from tinymm.data.datasets import ALL_THREE, Senses, load_multimodal_digits, open_dataset
 from tinymm.data.datasets.dataset import as_samples
 from tinymm.models.fusion import FUSIONS
-from tinymm.recipes import RECIPES, Recipe, Trained, cut, load_data, train_model
+from tinymm.recipes import RECIPES, Recipe, Trained, cut, load_data, loading, train_model
 from tinymm.recipes.multimodal import LEVELS, MultimodalFrontEnd, accuracies_by_senses
 
 from .samples import together
@@ -37,6 +37,24 @@ def test_a_data_set_of_all_three_senses_is_one_like_the_others():
     parts = cut(RECIPES["multimodal"], loaded)
     assert set(loaded.data.index[parts.held]) == set(test.image_number) and not parts.folds
     assert not set(loaded.data.groups[parts.held]) & set(loaded.data.groups[parts.train])  # no voice in both
+
+
+def test_equal_data_have_equal_fingerprints_whatever_is_missing():
+    data = together()
+    assert data.sha256() == together().sha256() != together(seed=1).sha256()
+    for sense in Senses._fields:
+        silenced = data.x.copy()
+        silenced[3] = silenced[3]._replace(**{sense: None})
+        other = replace(data, x=silenced)
+        assert other.sha256() != data.sha256() and other.sha256() == replace(data, x=silenced.copy()).sha256()
+
+
+@pytest.mark.parametrize("name", ["multimodal", "relations"])
+def test_the_main_job_trains_and_reports(name, monkeypatch, tmp_path):
+    parts = {"train": together(40), "test": together(16, seed=1)}
+    monkeypatch.setitem(loading.OFFICIAL, "multimodal-digits", parts.__getitem__)
+    folder = runs.train(replace(RECIPES[name], epochs=1, batch_size=8), tmp_path, progress=False)
+    assert (folder / "report.html").is_file() and (folder / "checkpoint.npz").is_file()
 
 
 def test_it_learns_and_needs_no_particular_sense(trained):

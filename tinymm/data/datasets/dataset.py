@@ -114,9 +114,10 @@ class Dataset:
         digest = hashlib.sha256(repr((self.x.shape, self.class_names, self.rate)).encode())
         for values in (self.x, self.y):
             for value in values if values.dtype.kind == "O" else [values]:
-                array = np.array(value)
-                digest.update(f"{array.dtype} {array.shape}".encode())
-                digest.update(array.tobytes())
+                for part in value if isinstance(value, Senses) else [value]:
+                    array = np.array(() if part is None else part)
+                    digest.update(f"{array.dtype} {array.shape}".encode())
+                    digest.update(array.tobytes())
         return digest.hexdigest()
 
     def __len__(self) -> int:
