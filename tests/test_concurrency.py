@@ -230,7 +230,8 @@ assert in_parallel(np.ones(1000)) == 1000
 @pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
 def test_numba_threading_layers_make_no_difference(layer):
     code = CODE.format(tests=str(Path(__file__).parent), layer=layer)
-    environment = ENVIRONMENT | {"NUMBA_THREADING_LAYER": layer}
+    libraries = str(Path(sys.prefix) / "lib")  # where pip puts tbb, and Numba does not look
+    environment = ENVIRONMENT | {"NUMBA_THREADING_LAYER": layer, "LD_LIBRARY_PATH": libraries}
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=LIMIT
     )
