@@ -88,7 +88,7 @@ def measure(claim: str, row: Row, seeds: int, folder: Path) -> None:
             clock=spent.clock / spent.rounds,
             threads=get_num_threads(),
             strangers=strangers.share(),
-            machine=", ".join(str(value) for value in describe().values()),
+            machine="{processor}, {processors} processors, {memory}, {system}, Python {python}".format(**describe()),
             date=time.strftime("%Y-%m-%d"),
         )
         keep(score, folder, ROWS)

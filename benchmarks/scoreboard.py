@@ -16,7 +16,7 @@ ROUNDING = 1e-9  # by which the mean of 98, 99 and 100 % misses 99 %
 LEGEND = f"""Mean over the seeds ± their standard deviation; a seed draws the weights, the batches, and the folds where there
 are any, of which its score is the mean. Time is that of training one model: of the processor, and on the clock with as
 many threads as stated; † marks clocks that other programs slowed down, taking more than {STRANGERS:.0%} of the processors
-meanwhile. Nothing was chosen by these test sets: settings were compared on parts of the training data."""
+meanwhile."""
 
 
 @dataclass(frozen=True)
