@@ -4,12 +4,16 @@ python -m benchmarks.scaling               measure, compare, and write scaling.m
 python -m benchmarks.scaling --assumed     with costs given below instead of measured ones, and no comparison
 
 Each of W workers computes the gradient of a batch of its own. Per round of W batches, with c the time to compute one,
-m(W) the mean of the slowest of W, a the cost of a message, v = 4 P / bandwidth the time to move P parameters, and u to
+m(W) the mean of the slowest of W, a the cost of a message, v = 4 n / bandwidth the time to move n parameters, and u to
 change them:
 
-    all-reduce          m(W) + 3 W a + 2 (W − 1)/W v + u     every worker sends and gets its share; one process gives orders
-    parameter server    m(W) + 2 W a + 2 W v + u             in step: all gradients go to one place, and parameters back
-    asynchronous        max(c + 2 a + 2 v + u, W (2 a + 2 v + u))     nobody waits, but the server is one
+    all-reduce          m(W) + 2 (W − 1) a + 2 (W − 1)/W v + u     a ring: each sends and gets 2 (W − 1) parts of the vector
+    parameter server    m(W) + 2 W a + 2 W v + u                   in step: all gradients go to one place, and parameters back
+    asynchronous        max(c + 2 a + 2 v + u, W (2 a + 2 v + u))  nobody waits, but the server is one
+
+That is with a processor for each worker. Where W workers share P processors, what they compute, send and change takes
+max(1, W / P) times as long, and 1 + k (min(W, P) − 1) times as they share a memory too; and asynchronously P
+processors do no more than P batches in c + 2 (2 a + 2 v) + u, as both ends of a message are here.
 
 What counts is the time to a given accuracy. W batches at once are worth less than W batches one after the other: in step
 they are one large batch (McCandlish et al. 2018), asynchronously each is up to W − 1 updates late. How many more samples it
@@ -52,6 +56,7 @@ class Costs:
     compute: float = 0.02
     spread: float = 0.1
     update: float = 1e-9  # per parameter
+    contention: float = 0.0  # k
     late: float = 4.3
     large: float = 2.5
 
@@ -63,14 +68,16 @@ class Costs:
         return self.compute * _slowest(workers, round(self.spread, 3))
 
     def rate(self, way: str, workers: int, parameters: float, processors: float = np.inf) -> float:
-        """Batches per second, if so many processors are there for the workers."""
+        """Batches per second, if so many processors of one machine are there for the workers; by default one for each."""
         a, v, u, w = self.message, self.moving(parameters), self.update * parameters, workers
-        crowd = max(1.0, w / processors)
+        shared = 1 if np.isinf(processors) else 1 + self.contention * (min(w, processors) - 1)
+        crowd = shared * max(1.0, w / processors)
         if way == "asynchronous":
-            return w / max(self.compute * crowd + 2 * a + 2 * v + u, w * (2 * a + 2 * v + u))
+            alone, server = shared * self.compute + 2 * a + 2 * v + u, 2 * a + 2 * v + u
+            return w / max(alone, w * server, w / processors * (alone + 2 * a + 2 * v))
         if way == "all-reduce":
-            return w / (self.slowest(w) * crowd + 3 * w * a + 2 * (w - 1) / w * v + u)
-        return w / (self.slowest(w) * crowd + 2 * w * a + 2 * w * v + u)
+            return w / (crowd * (self.slowest(w) + 2 * (w - 1) / w * v + u) + 2 * (w - 1) * a)
+        return w / (crowd * self.slowest(w) + 2 * w * a + 2 * w * v + u)
 
     def progress(self, way: str, workers: int, parameters: float) -> float:
         """Batches per second, counted by what they are worth beside batches one after the other."""
@@ -97,9 +104,11 @@ def simulate(costs: Costs, way: str, workers: int, parameters: float, rounds: in
         for _ in range(rounds):
             ready = clock + draw(workers)
             if way == "all-reduce":
-                orders = clock + a * np.arange(1, workers + 1)  # one process tells one worker after the other
-                ready = np.maximum(ready, orders)
-                clock = ready.max() + 2 * workers * a + 2 * (workers - 1) / workers * v + u
+                for _ in range(
+                    2 * (workers - 1)
+                ):  # a part of the vector has come from the one before, and is passed on
+                    ready = np.maximum(ready, np.roll(ready, 1)) + a + v / workers
+                clock = ready.max() + u
             else:
                 free = 0.0
                 for moment in np.sort(ready):  # gradients queue at the server's door
@@ -171,14 +180,37 @@ def _samples_until(model: nn.Module, batches: DataLoader, optimizer: optim.Optim
     return np.inf
 
 
-class Echo:
-    """An actor that does nothing, to see what a message costs."""
+class Partner:
+    """An actor that exchanges arrays with another, to see what a message costs."""
 
-    def take(self, array: Any) -> int:
-        return len(array)
+    def __init__(self) -> None:
+        from tinymm.distributed.cluster import load_ray
+        from tinymm.distributed.links import Port
 
-    def pass_on(self, array: Any) -> Any:
-        return array
+        self.port = Port(load_ray().util.get_node_ip_address())
+
+    def ready(self) -> Any:
+        return self.port.address
+
+    def exchange(self, sizes: list[int], secret: bytes, other: Any = None) -> list[float]:
+        """Send arrays of these sizes to and fro; returns the median seconds of one way."""
+        from tinymm.distributed.links import connect, receive, send
+
+        link = connect(other, secret) if other else self.port.accept(secret)
+        assert link is not None
+        found = []
+        for size in sizes:
+            array, taken = np.zeros(size, np.float32), []
+            for _ in range(60):
+                began = time.perf_counter()
+                if other:
+                    send(link, array)
+                receive(link, array)
+                if not other:
+                    send(link, array)
+                taken.append(time.perf_counter() - began)
+            found.append(float(np.median(taken[10:])) / 2)
+        return found
 
 
 def work(workers: int) -> tuple[nn.Module, DataLoader]:
@@ -190,59 +222,71 @@ def work(workers: int) -> tuple[nn.Module, DataLoader]:
     return model, DataLoader(x, np.arange(len(x)) % 10, batch_size=64 * workers)
 
 
-def measure(ray: Any) -> Costs:
-    """What a message, a byte, a gradient and an update cost here."""
-    from tinymm.training import train_step
+def measure(ray: Any, processors: int) -> Costs:
+    """What a message, a byte, a gradient and an update cost here, in workers of the cluster."""
+    from tinymm.distributed.links import SECRET
+    from tinymm.distributed.replica import InStep
+    from tinymm.distributed.state import task
 
-    echo, other = (ray.remote(Echo).options(num_cpus=1).remote() for _ in range(2))
-    passed = np.zeros(1000, np.float32)
-    ray.get([echo.pass_on.remote(passed), other.pass_on.remote(passed)])
-    began = time.perf_counter()
-    for step in range(200):  # what one sends, the next must wait for
-        passed = (echo, other)[step % 2].pass_on.remote(passed)
-    ray.get(passed)
-    message = (time.perf_counter() - began) / 200
-    sizes = np.array([1e5, 5e5, 1e6, 3e6, 6e6])
-    times = []
-    for size in sizes:
-        array = np.zeros(int(size), np.float32)
-        turns = []
-        for _ in range(12):
-            began = time.perf_counter()
-            ray.get(echo.take.remote(array))
-            turns.append(time.perf_counter() - began)
-        times.append(np.median(turns))
-    bandwidth = 4 / max(np.polyfit(sizes, times, 1)[0], 1e-12)
-    tm.set_num_threads(1)
+    one, two = (ray.remote(Partner).options(num_cpus=1).remote() for _ in range(2))
+    sizes, secret = [10, 100_000, 300_000, 1_000_000, 3_000_000], bytes(SECRET)
+    times, _ = ray.get(
+        [one.exchange.remote(sizes, secret, ray.get(two.ready.remote())), two.exchange.remote(sizes, secret)]
+    )
+    bandwidth = 4 / np.polyfit(sizes, times, 1)[0]
+    for partner in (one, two):
+        ray.kill(partner)
+
     model, batches = work(1)
-    optimizer = optim.SGD(model.parameters(), 0.01)
+    size = sum(p.size for p in model.parameters())
+    todo = task(model, batches, optim.SGD(model.parameters(), 0.01), 50, F.cross_entropy, None, None)
+    workers = [ray.remote(InStep).options(num_cpus=1).remote(todo, number) for number in range(processors)]
+    for worker in workers:  # each alone in its ring
+        ray.get([worker.form_ring.remote(0, [ray.get(worker.ready.remote())], secret), worker.take_steps.remote(0, 50)])
+
+    def steps(team: list[Any]) -> np.ndarray:
+        """Seconds of single steps, of all workers of a team that are at work at the same time."""
+        asked = [worker.take_steps.remote(step, step + 1) for step in range(50, 150) for worker in team]
+        return np.array([seconds for _, seconds in ray.get(asked)])
+
+    rounds = [(steps(workers[:1]), steps(workers)) for _ in range(5)]
+    alone = np.concatenate([own for own, _ in rounds])
+    slower = float(np.median([np.median(both) / np.median(own) for own, both in rounds]))
+    contention = max(slower - 1, 0) / max(processors - 1, 1)
+    optimizer = todo.optimizer
+    for parameter in optimizer.parameters:
+        parameter.grad = tm.tensor(np.zeros(parameter.shape, np.float32))
     taken = []
-    for x, y in batches:
+    for _ in range(100):
         began = time.perf_counter()
-        train_step(model, x, y, optimizer, F.cross_entropy, None)
-        taken.append(time.perf_counter() - began)
-    began = time.perf_counter()
-    for _ in range(50):
         optimizer.step()
-    update = (time.perf_counter() - began) / 50 / sum(p.size for p in model.parameters())
-    steady = np.array(taken[5:])
-    spread = float(min(np.std(np.log(steady)), 0.5))
-    return Costs(message, float(bandwidth), float(steady.mean()), spread, update)
+        taken.append(time.perf_counter() - began)
+    update = float(np.median(taken)) / size
+    spread = (
+        float(np.diff(np.quantile(np.log(alone), [0.16, 0.84]))[0]) / 2
+    )  # of a normal distribution, but for outliers
+    compute = float(np.median(alone)) - update * size
+    for worker in workers:
+        ray.kill(worker)
+    return Costs(times[0], float(bandwidth), compute, spread, update, contention)
 
 
-def compare(costs: Costs, processors: int) -> list[tuple[str, int, float, float]]:
-    """(way, workers, batches per second as predicted, as measured) for 1 to 4 workers on this machine."""
+def compare(costs: Costs, processors: int, rounds: int = 3) -> list[tuple[str, int, float, float]]:
+    """(way, workers, batches per second as predicted, as measured) for 1 to 4 workers on this machine: medians of rounds."""
     from tinymm.distributed import parameter_server, synchronous
 
-    rows = []
-    for way, module in (("all-reduce", synchronous), ("asynchronous", parameter_server)):
-        for workers in (1, 2, 3, 4):
+    ways = {"all-reduce": synchronous.fit, "asynchronous": parameter_server.fit}
+    found: dict[tuple[str, int], list[float]] = {(way, workers): [] for way in ways for workers in (1, 2, 3, 4)}
+    for _ in range(rounds):
+        for (way, workers), rates in found.items():
             model, batches = work(workers if way == "all-reduce" else 1)
-            history = module.fit(model, batches, optim.SGD(model.parameters(), 0.01), 3, workers=workers)
-            size = sum(p.size for p in model.parameters())
-            rows.append((way, workers, costs.rate(way, workers, size, processors), history.samples_per_second / 64))
-            print(*rows[-1], flush=True)
-    return rows
+            history = ways[way](model, batches, optim.SGD(model.parameters(), 0.01), 8, workers=workers)
+            rates.append(history.samples_per_second / 64)
+    size = sum(p.size for p in model.parameters())
+    return [
+        (way, workers, costs.rate(way, workers, size, processors), float(np.median(rates)))
+        for (way, workers), rates in found.items()
+    ]
 
 
 # --- written down -------------------------------------------------------------------------------------------
@@ -331,11 +375,12 @@ def main() -> None:
         from tinymm.distributed.cluster import cluster
 
         late, large = worth()
-        with cluster(workers=5) as ray:
-            costs = measure(ray)
+        with cluster(workers=6) as ray:
+            processors = machine.describe()["processors"]
+            costs = measure(ray, processors)
             costs = Costs(**(asdict(costs) | {"late": late, "large": large}))
             print(costs, flush=True)
-            rows = compare(costs, machine.describe()["processors"])
+            rows = compare(costs, processors)
     from tinymm import plots
 
     text = report(costs, rows)

@@ -14,6 +14,8 @@ import tinymm
 from tinymm.cli_data import add_data
 from tinymm.cli_desk import add_desk
 from tinymm.cli_lessons import add_lessons
+from tinymm.cli_recipe import add_recipe, described, given_of
+from tinymm.cli_trials import add_trials
 
 EXAMPLES = """\
 examples:
@@ -28,6 +30,7 @@ examples:
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk
   tinymm train --optimizer sgd --workers 2 --async   two processes that share the parameters (Hogwild!)
   tinymm train --resume runs/first                go on with a run that was stopped
+  tinymm trials --vary lr=0.001,0.01 --vary optimizer=adam,sgd   which is best?
   tinymm reproduce runs/first                     train it again: the same bits?
   tinymm evaluate runs/first                      the scores on what was held out
   tinymm predict runs/first digit.png             what is on this picture?
@@ -109,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("run_folder", metavar="RUN", help="a run's folder")
     reproduce.add_argument("--quiet", action="store_true", help="no progress bars")
     reproduce.set_defaults(run=_reproduce)
+    add_trials(commands)
     add_data(commands)
     add_desk(commands)
     add_lessons(commands)
@@ -122,66 +126,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
-    from tinymm.models.fusion import FUSIONS
-    from tinymm.recipes import MODELS, OPTIMIZERS, RECIPES, SCHEDULES, SPLITS, Recipe
+    from tinymm.recipes import RECIPES
 
-    usual = Recipe()
-    choices = [(name, choice) for models in MODELS.values() for name, choice in models.items()]
-    by_sense = "; ".join(f"for {sense} {', '.join(models)}" for sense, models in MODELS.items())
     train = commands.add_parser(
         "train",
         help="train a model, cross-validate it and write a report",
         description="Load and clean data, train a model, cross-validate it or test it on the official test set, and "
         "write runs/NAME/ with the scores, pictures, a checkpoint and report.html. Ctrl-C ends early and keeps what was "
         "trained.",
-        epilog="recipes: " + "; ".join(f"{name} is {_described(recipe)}" for name, recipe in RECIPES.items()),
+        epilog="recipes: " + "; ".join(f"{name} is {described(recipe)}" for name, recipe in RECIPES.items()),
     )
-    train.add_argument(
-        "recipe", nargs="?", default="digits", choices=RECIPES, metavar="RECIPE", help=f"one of {', '.join(RECIPES)}"
-    )
-
-    def add(option: str, help: str, **options: Any) -> None:
-        """An option of the recipe: left out, it is what the recipe says."""
-        default = getattr(usual, option.removeprefix("--").replace("-", "_"))
-        help += f" (default: {default})" if default is not None else ""
-        train.add_argument(option, default=argparse.SUPPRESS, help=help.replace("%", "%%"), **options)
-
-    add(
-        "--data",
-        "a name out of `tinymm data list`; a .npz file with x, (N, C, H, W) floats from 0 to 1, and y, N whole numbers "
-        "from 0; or a folder with one folder of images per class, which become grey, 28×28",
-    )
-    add("--extra-data", "data that are trained on as well, but never tested on")
-    names = list(dict.fromkeys(name for name, _ in choices))
-    add("--model", f"what to train: {by_sense}; by default the first", choices=names, metavar="MODEL")
-    add("--optimizer", "how to descend; gd takes all data at once", choices=OPTIMIZERS)
-    add("--lr", "learning rate; by default the optimizer's usual one", type=float)
-    add("--schedule", "how the learning rate changes over the epochs", choices=SCHEDULES)
-    epochs = ", ".join(f"{choice.epochs} for {name}" for name, choice in MODELS["image"].items())
-    add("--epochs", f"passes over the data; by default {epochs}, and so on", type=int)
-    add("--batch-size", "samples per step; by default 32 for images", type=int)
-    add(
-        "--split",
-        "what is tested: folds of the data in turn, the official test set, or whole groups, such as speakers; by default "
-        "official where there is one, otherwise folds",
-        choices=SPLITS,
-    )
-    add(
-        "--folds", "folds of the cross-validation, by default 5, or with groups one for each; 0 leaves it out", type=int
-    )
-    augmented = " and ".join(name for name, choice in MODELS["image"].items() if choice.augment)
-    add(
-        "--augment",
-        f"change the training samples a little: images move, sounds are varied, words left out; by default for images by "
-        f"{augmented} only, and for sounds and word sequences",
-        action=argparse.BooleanOptionalAction,
-    )
-    add("--senses", "of a model of several senses, those that it shall have, e.g. image,text; by default all three")
-    add("--fusion", "how such a model joins its senses; by default gated", choices=FUSIONS)
-    add("--modality-dropout", "how probably a sense is taken away in training; by default 0.3", type=float)
-    add("--max-grad-norm", "longer gradients are clipped to this norm", type=float)
-    add("--on-problem", "what to do about bad samples", choices=("raise", "drop"))
-    add("--seed", "equal seeds give equal runs", type=int)
+    add_recipe(train)
     several = train.add_argument_group("several processes or machines")
     several.add_argument("--workers", type=int, default=1, metavar="N", help="how many train together (default: 1)")
     several.add_argument(
@@ -215,22 +170,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(run=_train)
 
 
-def _described(recipe: Any) -> str:
-    """--data digits --folds 10: what a recipe sets."""
-    from tinymm.recipes import Recipe
-
-    usual = Recipe()
-    values = {field: getattr(recipe, field) for field in Recipe.__dataclass_fields__}
-    changed = {name: value for name, value in values.items() if name == "data" or value != getattr(usual, name)}
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changed.items())
-
-
 def _train(options: argparse.Namespace) -> int:
     from tinymm.distributed import Engine
-    from tinymm.recipes import RECIPES, Recipe
+    from tinymm.recipes import RECIPES
     from tinymm.runs import resume, train
 
-    given = {field: getattr(options, field) for field in Recipe.__dataclass_fields__ if hasattr(options, field)}
+    given = given_of(options)
     if options.snapshot_steps is not None and options.snapshot_steps < 1:
         raise UsageError(f"--snapshot-steps is {options.snapshot_steps}, but it must be at least 1")
     engine = Engine(**{field: getattr(options, field) for field in Engine.__dataclass_fields__})

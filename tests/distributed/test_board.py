@@ -70,3 +70,12 @@ def test_the_beginning_and_a_stop_are_seen():
     assert not board.held and not board.stopped
     board.stop()
     assert board.stopped and board.claim(1) == 0 and board.claim(1) == -1
+
+
+def test_what_is_chosen_by_is_a_copy_that_others_cannot_change():
+    """A mask that grows while NumPy chooses by it would let it write beyond its memory."""
+    board = Board(Board.blank(4, 1))
+    board.note(2, loss=1, right=1, samples=5, staleness=7)
+    chosen = board.done_now
+    board.done[...] = True
+    assert chosen.tolist() == [False, False, True, False] and board.staleness_now.tolist() == [0, 0, 7, 0]

@@ -84,7 +84,19 @@ class Board:
     @property
     def seen(self) -> int:
         """Samples of the batches that are done."""
-        return int(self.samples[self.done].sum())
+        return int(self.samples[self.done_now].sum())
+
+    @property
+    def done_now(self) -> np.ndarray:
+        """A copy of `done`, to choose entries by. NumPy counts a mask and then copies what it chooses: if another process
+        marked one more in between, it would write beyond the end of its memory.
+        """
+        return self.done.copy()
+
+    @property
+    def staleness_now(self) -> np.ndarray:
+        """The staleness of the updates so far."""
+        return self.staleness[self.done_now]
 
     @property
     def updates(self) -> int:

@@ -89,7 +89,7 @@ def fit(
                 if schedule is not None:
                     schedule.step()
             bar.update(board.count - bar.n)
-            history.staleness, history.lost = board.staleness[board.done], crew.lost
+            history.staleness, history.lost = board.staleness_now, crew.lost
             history.measure(board.seen, warm="train_loss" in history)
             bar.set_postfix_str(history.line(workers - crew.lost), refresh=False)
             if keeper.due() and not board.stopped:

@@ -78,7 +78,7 @@ def fit(
                 kept = run.turn(checkpoint=keeper.due() or bool(came))
                 bar.update(board.count - bar.n)
                 history.measure(board.seen, warm="train_loss" in history)
-                history.staleness, history.lost = board.staleness[board.done], team.lost
+                history.staleness, history.lost = board.staleness_now, team.lost
                 bar.set_postfix_str(history.line(len(team.members)), refresh=False)
                 if kept:
                     bind(model, optimizer, run.numbers[0])

@@ -24,6 +24,7 @@ from tinymm.plots.space import shared_space
 from tinymm.plots.speech import alignment
 from tinymm.plots.staleness import accuracy_against_staleness, staleness
 from tinymm.plots.text import heaviest_terms
+from tinymm.plots.trials import trials
 
 __all__ = [
     "accuracy_against_noise",
@@ -45,4 +46,5 @@ __all__ = [
     "shared_space",
     "spectrogram",
     "staleness",
+    "trials",
 ]
