@@ -81,7 +81,9 @@ def test_tile_of_row(array, given):
 def test_row_by_panels(array):
     columns, depth = tile.width(array(1).dtype), 7
     size = columns * depth
-    agree(tile._row_by_panels, array(20), 3, array(tile.THIN * size), 0, size, depth, array(tile.THIN * columns + 2), 1)
+    for a_step in (1, 2):
+        work = array(20), 3, a_step, array(tile.THIN * size), 0, size, depth
+        agree(tile._row_by_panels, *work, array(tile.THIN * columns + 2), 1)
 
 
 @pytest.mark.parametrize("columns", [1, 8, 19, 32])

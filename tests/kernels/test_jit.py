@@ -1,6 +1,8 @@
 """Compiled kernels on disk: found again, and never after a change of any file they are made of."""
 
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -9,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import config
+from numba.core.registry import CPUDispatcher
 
 import tinymm
+from tinymm import kernels
 from tinymm.kernels import jit
+from tinymm.kernels.memory import scratch
 
 USE = """
 import numpy as np
@@ -60,3 +65,38 @@ def test_where_nothing_can_be_kept_kernels_work_all_the_same(monkeypatch):
     x = np.ones(3)
     double(x)
     assert x.tolist() == [2, 2, 2]
+
+
+MAKERS = {"array", "copy", "concatenate", "empty", "empty_like", "full", "ones", "zeros", "zeros_like", "arange"}
+
+
+def borrows(kernel):
+    return kernel.targetoptions.get("_nrt") is False
+
+
+def owners(kernel):
+    """What a kernel that borrows names and must not: arrays that it makes, and kernels that may return one."""
+    function = kernel.py_func
+    for name in function.__code__.co_names:
+        other = function.__globals__.get(name)
+        if not borrows(other) if isinstance(other, CPUDispatcher) else name in MAKERS:
+            yield name
+
+
+@pytest.mark.skipif(not jit.KERNELS or not isinstance(jit.KERNELS[0], CPUDispatcher), reason="nothing is compiled")
+def test_who_borrows_makes_no_array_and_asks_nobody_for_one():
+    """It would never be freed."""
+    for module in pkgutil.iter_modules(kernels.__path__):
+        importlib.import_module(f"tinymm.kernels.{module.name}")
+    borrowing = [kernel for kernel in jit.KERNELS if borrows(kernel)]
+    assert len(borrowing) > 20
+    assert {kernel.py_func.__qualname__: names for kernel in borrowing if (names := list(owners(kernel)))} == {}
+
+
+def test_what_owns_an_array_is_noticed():
+    @jit.kernel(borrows=True)
+    def leaking(x):
+        return scratch(1, 2, x)
+
+    assert list(owners(leaking)) == ["scratch"]
+    jit.KERNELS.remove(leaking)

@@ -15,19 +15,19 @@ from tinymm.kernels.elementary import sigmoid, tanh
 from tinymm.kernels.jit import REASSOCIATE, kernel
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def copy(source, target):  # a loop, because assigning to a slice of an array is slow for a short one
     for j in range(source.size):
         target[j] = source[j]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def sigmoids(values):
     for j in range(values.size):
         values[j] = sigmoid(values[j])
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def flush(gradient):
     """Make 0 of what has vanished: the CPU takes a hundred times as long for numbers below the normal ones."""
     zero = gradient.dtype.type(0)
@@ -36,13 +36,13 @@ def flush(gradient):
         gradient[j] = zero if abs(gradient[j]) < vanished else gradient[j]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def rnn_cell(gates, h):
     for j in range(h.size):
         h[j] = tanh(gates[j])
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def rnn_cell_backward(h, dh, dgates):
     one = h.dtype.type(1)
     for j in range(h.size):
@@ -50,7 +50,7 @@ def rnn_cell_backward(h, dh, dgates):
         dh[j] = 0
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def lstm_cell(gates, h, c):
     n = h.size
     sigmoids(gates[: 2 * n])
@@ -64,7 +64,7 @@ def lstm_cell(gates, h, c):
         h[j] = o[j] * tanh(c[j])
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def lstm_cell_backward(gates, c_before, c, dh, dc, dgates):
     one = dh.dtype.type(1)
     n = dh.size
@@ -88,7 +88,7 @@ def lstm_cell_backward(gates, c_before, c, dh, dc, dgates):
         dh[j] = 0
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def gru_cell(gates, h):
     one = h.dtype.type(1)
     k = h.size
@@ -100,7 +100,7 @@ def gru_cell(gates, h):
         h[j] = (one - z[j]) * m[j] + z[j] * h[j]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def gru_cell_backward(gates, h_before, dh, dgates):
     one = dh.dtype.type(1)
     k = dh.size

@@ -82,7 +82,7 @@ def _forward(start, stop, x, layout, places, offsets, weight, bias, y, codes):
                     row[i] = np.uint8(winner_turned[f, i])
 
 
-@kernel
+@kernel(borrows=True)
 def _largest(pixels, best, winner):
     """max(0, the largest of four) and its code, for all filters side by side. NaN beats all, the last one those before."""
     zero, none = pixels.dtype.type(0), pixels.dtype.type(NONE)

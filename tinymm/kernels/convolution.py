@@ -63,7 +63,7 @@ class Target(NamedTuple):
     column_step: int = 1
 
 
-@kernel
+@kernel(borrows=True)
 def fill(buffer, image, layout):
     """Copy an image (C, H, W) into the buffer. What lies outside it stays as it is: zero."""
     channels, height, width = image.shape
@@ -74,13 +74,13 @@ def fill(buffer, image, layout):
             copy_row(image[c, r], first, buffer, start + first, last - first)
 
 
-@kernel
+@kernel(borrows=True)
 def lies_so(x, layout):
     """Whether the image itself can serve as the buffer."""
     return x.shape[2] == layout.rows and x.shape[3] == layout.columns and layout.top == layout.left == 0
 
 
-@kernel
+@kernel(borrows=True)
 def _copy_out(results, pitch, bias, planes, target):
     """Copy the results, target.rows rows of `pitch` numbers, and a filter's bias to where the target says."""
     for f in range(len(planes)):

@@ -120,7 +120,7 @@ def _shares(y, states, alpha, log_p, shares):
             beta[s] = _add(after[s], step, jump)
 
 
-@kernel
+@kernel(borrows=True)
 def _add(a, b, c):
     """log(eᵃ + eᵇ + eᶜ); NaN stays, and −∞ adds nothing."""
     if b > a:

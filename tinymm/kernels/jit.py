@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any
 
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import lower_builtin, type_callable
 
 CONTRACT = {"contract"}  # a · b + c may be rounded once instead of twice
@@ -34,11 +35,20 @@ SOURCES = _fingerprint()
 KERNELS: list[Any] = []  # all that there are so far
 
 
-def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None) -> Any:
-    """Compile a function for use on arrays, inside other kernels or through `threads.run`."""
+def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None, borrows: bool = False) -> Any:
+    """Compile a function for use on arrays, inside other kernels or through `threads.run`.
+
+    With `borrows` it counts no references (see `borrowed`). Such a function makes no array, nor calls one that does: the
+    array would never be freed.
+    """
     if function is None:
-        return lambda f: kernel(f, fastmath=fastmath)
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath or False}
+        return lambda f: kernel(f, fastmath=fastmath, borrows=borrows)
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": fastmath or False,
+        "_nrt": not borrows,
+    }
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
@@ -54,15 +64,16 @@ def instructions(meaning: Callable, returns: Any = types.void) -> Callable[[Call
     """In compiled code, a call of the function `meaning` is what the decorated one emits in its place.
 
     `meaning` says the same in plain Python, and is what runs where nothing is compiled. The decorated function is called
-    as emit(context, builder, signature, arguments), Numba's usual four. Arrays reach it as they are, whole numbers as
-    int64, other numbers in the dtype of the first array. `returns` is the type of the result, or makes it of the arguments'.
+    as emit(context, builder, signature, arguments), Numba's usual four. Arrays and tuples reach it as they are, whole
+    numbers as int64, other numbers in the dtype of the first array. `returns` is the type of the result, or makes it of
+    those of the arguments.
     """
 
     def typed(*given):
         number = next((argument.dtype for argument in given if isinstance(argument, types.Array)), None)
         taken = [
             argument
-            if isinstance(argument, types.Array | types.Boolean)
+            if isinstance(argument, types.Array | types.Boolean | types.BaseTuple)
             else types.intp
             if isinstance(argument, types.Integer)
             else number
@@ -82,6 +93,26 @@ def instructions(meaning: Callable, returns: Any = types.void) -> Callable[[Call
         return emit
 
     return register
+
+
+def borrowed(arguments):
+    """The same arguments, but nobody counts who holds the arrays among them: somebody else keeps them alive.
+
+    Numba counts in one indivisible step whenever a row is taken from an array and let go again, and several threads that
+    do so for one array wait for each other all the time.
+    """
+    return arguments
+
+
+@instructions(borrowed, returns=lambda arguments: arguments)
+def _(context, builder, signature, arguments):
+    (kinds,), (given,) = signature.args, arguments
+    for i, kind in enumerate(kinds):
+        if isinstance(kind, types.Array):
+            array = context.make_array(kind)(context, builder, builder.extract_value(given, i))
+            array.meminfo = cgutils.get_null_value(array.meminfo.type)
+            given = builder.insert_value(given, array._getvalue(), i)
+    return given
 
 
 _instances: dict[tuple[Any, Any], Any] = {}

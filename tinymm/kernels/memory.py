@@ -73,14 +73,14 @@ def _prefetch(purpose):
 _for_reading, _for_writing = _prefetch(READ), _prefetch(WRITE)
 
 
-@kernel
+@kernel(borrows=True)
 def will_read(row):
     """Fetch a row of neighbouring numbers."""
     for j in range(0, row.size, LINE // row.itemsize):
         _for_reading(row, j)
 
 
-@kernel
+@kernel(borrows=True)
 def will_write(row):
     """Fetch the place of a row of neighbouring numbers, all of which will be replaced."""
     for j in range(0, row.size, LINE // row.itemsize):

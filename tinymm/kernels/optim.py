@@ -184,7 +184,7 @@ def _blocks(start, stop, blocks, sizes, addresses, numbers):
         )  # fmt: skip
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _sgd(theta, gradient, _1, _2, _3, numbers):
     lr, decay = numbers[0], numbers[1]
     for i in range(theta.size):
@@ -192,7 +192,7 @@ def _sgd(theta, gradient, _1, _2, _3, numbers):
         theta[i] -= lr * g
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _momentum(theta, gradient, velocity, _2, _3, numbers):
     lr, decay, mu = numbers[0], numbers[1], numbers[2]
     for i in range(theta.size):
@@ -202,7 +202,7 @@ def _momentum(theta, gradient, velocity, _2, _3, numbers):
         theta[i] -= lr * v
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _nesterov(theta, gradient, velocity, _2, _3, numbers):
     lr, decay, mu = numbers[0], numbers[1], numbers[2]
     for i in range(theta.size):
@@ -212,7 +212,7 @@ def _nesterov(theta, gradient, velocity, _2, _3, numbers):
         theta[i] -= lr * (g + mu * v)
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _adagrad(theta, gradient, total, _2, _3, numbers):
     lr, decay, eps = numbers[0], numbers[1], numbers[2]
     for i in range(theta.size):
@@ -222,7 +222,7 @@ def _adagrad(theta, gradient, total, _2, _3, numbers):
         theta[i] -= lr * g / (math.sqrt(s) + eps)
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _rmsprop(theta, gradient, square, velocity, mean, numbers):
     lr, decay, eps, alpha, one_minus_alpha, mu = (
         numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
@@ -243,7 +243,7 @@ def _rmsprop(theta, gradient, square, velocity, mean, numbers):
         theta[i] -= lr * v
 
 
-@kernel(fastmath=CONTRACT)
+@kernel(fastmath=CONTRACT, borrows=True)
 def _adam(theta, gradient, first, second, _3, numbers):
     rate, decay, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, keep = (
         numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7],

@@ -33,7 +33,7 @@ def _run(kernel, planes, *args) -> None:
     threads.run(kernel, len(planes), planes, *args, grain=max(1, SHARD // max(size, 1)))
 
 
-@kernel
+@kernel(borrows=True)
 def _max(start, stop, x, window, stride, padding, y):
     height, width = x.shape[1:]
     for p in range(start, stop):
@@ -50,7 +50,7 @@ def _max(start, stop, x, window, stride, padding, y):
                 y[p, i, j] = best
 
 
-@kernel
+@kernel(borrows=True)
 def _larger(a, b):
     """The larger number; NaN if one is NaN."""
     return a if a >= b or a != a else b
@@ -81,7 +81,7 @@ def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.n
     return y.reshape(*x.shape[:-2], *y.shape[1:])
 
 
-@kernel
+@kernel(borrows=True)
 def _places_of_max(start, stop, x, window, stride, padding, indices):
     height, width = x.shape[1:]
     for p in range(start, stop):
@@ -132,7 +132,7 @@ def max_places(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.n
     return indices.reshape(*x.shape[:-2], *indices.shape[1:])
 
 
-@kernel
+@kernel(borrows=True)
 def _scatter(start, stop, dx, g, indices):
     for p in range(start, stop):
         plane = dx[p].reshape(-1)
@@ -149,7 +149,7 @@ def max_unpool2d(g: np.ndarray, indices: np.ndarray, input_shape: tuple[int, ...
     return dx
 
 
-@kernel
+@kernel(borrows=True)
 def _gather(start, stop, x, indices, y):
     for p in range(start, stop):
         plane = x[p].reshape(-1)
@@ -165,7 +165,7 @@ def take_pooled(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     return y
 
 
-@kernel
+@kernel(borrows=True)
 def _average(start, stop, x, window, stride, padding, y):
     height, width = x.shape[1:]
     size = x.dtype.type(window[0] * window[1])
@@ -191,7 +191,7 @@ def avg_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.n
     return y.reshape(*x.shape[:-2], *y.shape[1:])
 
 
-@kernel
+@kernel(borrows=True)
 def _spread(start, stop, dx, g, window, stride, padding):
     height, width = dx.shape[1:]
     size = g.dtype.type(window[0] * window[1])

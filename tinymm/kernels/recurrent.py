@@ -210,13 +210,20 @@ def _grain(samples, steps, multiplications):
 @kernel(fastmath=REASSOCIATE)
 def _forward(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, kept_gates, cells):
     """Samples start … stop. The states h and c come in as the first ones and go out as the last ones."""
+    shard, (width, _, _) = stop - start, _layout(cell, h.shape[1], x.shape[2])
+    z = np.ones((shard, h.shape[1] + 1 + x.shape[2]), x.dtype)  # [h 1 x]
+    gates = scratch(shard, width, x)
+    _steps(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, kept_gates, cells, z, gates)
+
+
+@kernel(fastmath=REASSOCIATE, borrows=True)
+def _steps(start, stop, cell, x, lengths, panels_h, panels_x, outputs, h, c, kept_gates, cells, z, gates):
+    """The steps of `_forward`, with memory for [h 1 x] and for the gates of a step."""
     features, hidden = x.shape[2], h.shape[1]
-    shard, (width, columns, split) = stop - start, _layout(cell, hidden, features)
+    shard, (_, columns, split) = stop - start, _layout(cell, hidden, features)
     lengths, x, outputs, h = lengths[start:stop], x[start:stop], outputs[start:stop], h[start:stop]
-    z = np.ones((shard, hidden + 1 + features), x.dtype)  # [h 1 x]
     for n in range(shard):
         copy(h[n], z[n, :hidden])
-    gates = scratch(shard, width, x)
     for t in range(_longest(lengths)):
         if len(kept_gates):
             gates = kept_gates[t, start:stop]
@@ -254,16 +261,28 @@ def _backward(
     g_outputs, dh, dc, dx,
 ):  # fmt: skip
     """Samples start … stop. dh and dc come in as gradients of the last states and go out as those of the first."""
+    shard, (width, _, _) = stop - start, _layout(cell, dh.shape[1], x.shape[2])
+    chunk = max(1, min(CHUNK // shard, x.shape[1]))
+    z = np.ones((chunk, shard, dh.shape[1] + 1 + x.shape[2]), x.dtype)  # [h 1 x] of each step
+    dgates = scratch(chunk * shard, width, x).reshape((chunk, shard, width))
+    panel = scratch(chunk * shard, panels_h.shape[2], x)
+    _steps_back(
+        start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
+        g_outputs, dh, dc, dx, z, dgates, panel,
+    )  # fmt: skip
+
+
+@kernel(fastmath=REASSOCIATE, borrows=True)
+def _steps_back(
+    start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
+    g_outputs, dh, dc, dx, z, dgates, panel,
+):  # fmt: skip
+    """The steps of `_backward`, with memory for [h 1 x] and the gradients of the gates of as many steps as fit in."""
     features, hidden = x.shape[2], dh.shape[1]
     shard, (width, columns, split) = stop - start, _layout(cell, hidden, features)
     lengths, dh = lengths[start:stop], dh[start:stop]
-    last = _longest(lengths)
-    chunk = max(1, min(CHUNK // shard, last))
-    z = np.ones((chunk, shard, hidden + 1 + features), x.dtype)  # [h 1 x] of each step
-    dgates = scratch(chunk * shard, width, x).reshape((chunk, shard, width))
-    panel = scratch(chunk * shard, panels_h.shape[2], x)
     filled = 0
-    for t in range(last - 1, -1, -1):
+    for t in range(_longest(lengths) - 1, -1, -1):
         for n in range(shard):
             row = start + n
             if t > 1:
@@ -299,7 +318,7 @@ def _backward(
             else:
                 multiply_packed(dgates[filled, :, width - columns :], panels_x, dx[start:stop, t], SET)
         filled += 1
-        if filled == chunk or t == 0:
+        if filled == len(z) or t == 0:
             pairs = filled * shard
             all_z = z[:filled].reshape((pairs, z.shape[2]))
             all_dgates = dgates[:filled].reshape((pairs, dgates.shape[2]))
@@ -309,7 +328,7 @@ def _backward(
             filled = 0
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _longest(lengths):
     longest = 0
     for length in lengths:
@@ -317,7 +336,7 @@ def _longest(lengths):
     return longest
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _layout(cell, hidden, features):
     """Columns of `gates`, how many of them the product with h makes, and from how many columns of [h 1 x]."""
     if cell == GRU:
@@ -326,7 +345,7 @@ def _layout(cell, hidden, features):
     return width, width, hidden + 1 + features
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _narrow_product(a, first, b, out):
     """out = a bᵀ, for the columns of a from `first` on and so few rows of b that a tile would be almost empty."""
     for n in range(len(a)):
@@ -338,7 +357,7 @@ def _narrow_product(a, first, b, out):
             out[n, d] = total
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _add_product(a, b, first, panel, total):
     """total += aᵀ b for the columns of b from `first` on, with memory for one panel of b."""
     panel, columns, at = panel[: len(b)], panel.shape[1], a.T

@@ -70,7 +70,7 @@ def _rows(x: np.ndarray) -> int:
     return GRAIN // max(x.shape[1], 1) + 1
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _exponentials(z, e):
     """Write exp(z − m) to e; return m and the sum."""
     m0 = m1 = m2 = m3 = z.dtype.type(-np.inf)  # four, because each comparison waits for the one before

@@ -75,7 +75,7 @@ def _element(context, builder, signature, arguments):
     return builder.gep(array.data, [arguments[1]])
 
 
-@jit.kernel
+@jit.kernel(borrows=True)
 def _join(leading, job, bell):
     """Say that one more thread is at work; returns what the bell says."""
     if leading:
@@ -85,7 +85,7 @@ def _join(leading, job, bell):
     return _look(bell, 0)
 
 
-@jit.kernel
+@jit.kernel(borrows=True)
 def _leave(leading, job, bell, heard):
     """The leader looks out for the end of the others' work, a helper for the next job."""
     if leading:
@@ -99,7 +99,7 @@ def _leave(leading, job, bell, heard):
                 break
 
 
-@jit.kernel
+@jit.kernel(borrows=True)
 def _withdraw(job):
     """After an error: take no more shards."""
     job[NEXT] = job[SHARDS]
@@ -112,7 +112,7 @@ def _take_shards(leading, job, bell, *args):
     shards, count = job[SHARDS], job[COUNT]
     shard = _add(job, NEXT, 1)
     while shard < shards:
-        kernel(count * shard // shards, count * (shard + 1) // shards, *args)  # noqa: F821
+        kernel(count * shard // shards, count * (shard + 1) // shards, *jit.borrowed(args))  # noqa: F821
         shard = _add(job, NEXT, 1)
     _leave(leading, job, bell, heard)
 
@@ -122,7 +122,7 @@ def _take_sums(leading, job, bell, totals, *args):
     shards, count = job[SHARDS], job[COUNT]
     shard = _add(job, NEXT, 1)
     while shard < shards:
-        kernel(count * shard // shards, count * (shard + 1) // shards, totals[shard], *args)  # noqa: F821
+        kernel(count * shard // shards, count * (shard + 1) // shards, totals[shard], *jit.borrowed(args))  # noqa: F821
         shard = _add(job, NEXT, 1)
     _leave(leading, job, bell, heard)
 

@@ -18,10 +18,13 @@ last one may be anything that can be read: neither touches the others, so nothin
 
 import numpy as np
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
+from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import as_dtype
 
 from tinymm.kernels.jit import instructions, kernel
-from tinymm.kernels.memory import aligned, numbers, scratch
+from tinymm.kernels.memory import LINE, aligned, numbers
 from tinymm.kernels.vectors import (
     REGISTERS,
     VECTOR_BYTES,
@@ -254,10 +257,10 @@ def _(context, builder, signature, arguments):
     )  # fmt: skip
 
 
-def _row_by_panels(a, a_start, b, b_start, panel_size, depth, c, c_start):
+def _row_by_panels(a, a_start, a_step, b, b_start, panel_size, depth, c, c_start):
     """c[c_start :] = a row of A times THIN panels of B: a tile of one row, wide enough to keep the CPU busy."""
     columns = width(a.dtype)
-    row = numbers(a, a_start, (depth,), (1,))
+    row = numbers(a, a_start, (depth,), (a_step,))
     for panel in range(THIN):
         b_panel = numbers(b, b_start + panel * panel_size, (depth, columns), (columns, 1))
         numbers(c, c_start + panel * columns, (columns,), (1,))[:] = row @ b_panel
@@ -266,8 +269,8 @@ def _row_by_panels(a, a_start, b, b_start, panel_size, depth, c, c_start):
 @instructions(_row_by_panels)
 def _(context, builder, signature, arguments):
     emitter = _Emitter(context, builder, signature, arguments)
-    _, a_start, _, b_start, panel_size, depth, _, c_start = arguments
-    a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(2, b_start), emitter.pointer(6, c_start)
+    _, a_start, a_step, _, b_start, panel_size, depth, _, c_start = arguments
+    a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(3, b_start), emitter.pointer(7, c_start)
     columns = depth.type(VECTORS * emitter.lanes)
 
     def vector_of_b(k, j):
@@ -276,7 +279,8 @@ def _(context, builder, signature, arguments):
 
     _emit(
         context, builder, signature.args[0].dtype, (1, THIN * VECTORS),
-        lambda i, k: builder.gep(a_data, [k]), vector_of_b, depth, lambda i, j: emitter.vector(c_data, j),
+        lambda i, k: builder.gep(a_data, [builder.mul(k, a_step)]), vector_of_b,
+        depth, lambda i, j: emitter.vector(c_data, j),
     )  # fmt: skip
 
 
@@ -331,7 +335,7 @@ def _(context, builder, signature, arguments):
         store_vector(builder, builder.load(total), place)
 
 
-@kernel
+@kernel(borrows=True)
 def pack_panel(b, start, panel):
     """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column."""
     columns = min(b.shape[1] - start, panel.shape[1])
@@ -351,7 +355,31 @@ def pack_b(b: np.ndarray) -> np.ndarray:
     return panels
 
 
-@kernel
+def _room(like):
+    """Memory for a whole tile of the dtype of `like`, on the stack of the calling function."""
+    return np.empty((ROWS, width(like.dtype)), like.dtype)
+
+
+@instructions(_room, returns=lambda like: types.Array(like.dtype, 2, "C"))
+def _(context, builder, signature, arguments):
+    kind = signature.return_type
+    size, columns = kind.dtype.bitwidth // 8, width(as_dtype(kind.dtype))
+    place = cgutils.alloca_once(builder, ir.ArrayType(context.get_value_type(kind.dtype), ROWS * columns))
+    place.align = LINE
+    number = context.get_constant(types.intp, 0).type
+    room = context.make_array(kind)(context, builder)
+    populate_array(
+        room,
+        data=builder.bitcast(place, room.data.type),
+        shape=[number(ROWS), number(columns)],
+        strides=[number(columns * size), number(size)],
+        itemsize=number(size),
+        meminfo=None,
+    )
+    return room._getvalue()
+
+
+@kernel(borrows=True)
 def multiply_packed(a, panels, out, accumulate):
     """out = a b, or out += a b, on the calling thread, for a (M, K), out (M, N) and `panels = pack_b(b)`.
 
@@ -360,12 +388,10 @@ def multiply_packed(a, panels, out, accumulate):
     count, depth, columns = panels.shape
     whole = count - count % THIN if len(a) <= FEW_ROWS else 0
     if whole:
-        row, line = np.empty(depth, panels.dtype), scratch(THIN, columns, panels).reshape(-1)
+        line, a_row, a_step = _room(panels).reshape(-1), a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
         for i in range(len(a)):
-            for k in range(depth):
-                row[k] = a[i, k]
             for p in range(0, whole, THIN):
-                _row_by_panels(row, 0, panels, p * depth * columns, depth * columns, depth, line, 0)
+                _row_by_panels(a, i * a_row, a_step, panels, p * depth * columns, depth * columns, depth, line, 0)
                 part = out[i, p * columns : (p + THIN) * columns]
                 for j in range(part.size):
                     part[j] = part[j] + line[j] if accumulate else line[j]
@@ -373,7 +399,7 @@ def multiply_packed(a, panels, out, accumulate):
         multiply_panel(a, panels[p], out[:, p * columns : (p + 1) * columns], accumulate)
 
 
-@kernel
+@kernel(borrows=True)
 def multiply_panel(a, panel, out, accumulate):
     """The same for one panel (K, WIDTH) and the columns of out, at most WIDTH, that belong to it."""
     size = a.itemsize
@@ -399,7 +425,7 @@ def multiply_panel(a, panel, out, accumulate):
                 accumulate,
             )
         else:
-            edge = scratch(ROWS, columns, panel)
+            edge = _room(panel)
             tile_by_strides(a, i * a_row, a_row, a_step, rows, panel, 0, b_step, depth, edge, 0, columns, False)
             for r in range(rows):
                 for j in range(out.shape[1]):

@@ -48,13 +48,13 @@ def _(context, builder, signature, arguments):
         builder.store(turned, row(4, i), align=align)
 
 
-@kernel
+@kernel(borrows=True)
 def _row(array):
     """Numbers from one row to the next."""
     return array.strides[0] // array.itemsize
 
 
-@kernel
+@kernel(borrows=True)
 def transpose(source, target):
     """target (C, R) = source (R, C) turned. Here and below, neighbours in a row are neighbours in memory."""
     rows, columns = source.shape
@@ -71,13 +71,13 @@ def transpose(source, target):
             target[j, i] = source[i, j]
 
 
-@kernel
+@kernel(borrows=True)
 def _apart(even, odd):
     """Numbers from the first matrix to the second."""
     return (np.int64(odd.ctypes.data) - np.int64(even.ctypes.data)) // even.itemsize
 
 
-@kernel
+@kernel(borrows=True)
 def interleave(even, odd, target):
     """target[c, 2 r] = even[r, c] and target[c, 2 r + 1] = odd[r, c], as far as the target goes."""
     columns, length = even.shape[1], target.shape[1]
@@ -92,7 +92,7 @@ def interleave(even, odd, target):
             target[j, q] = row[j]
 
 
-@kernel
+@kernel(borrows=True)
 def deinterleave(source, even, odd):
     """even[r, c] = source[c, 2 r] and odd[r, c] = source[c, 2 r + 1], as far as the source goes."""
     (columns, length) = source.shape

@@ -77,19 +77,19 @@ def weight_gradient(x: np.ndarray, g: np.ndarray, padding: Pair) -> np.ndarray |
     return found if np.isfinite(np.sum(found)) else None
 
 
-@kernel
+@kernel(borrows=True)
 def _add(a, b, out):
     for i in range(out.size):
         out[i] = a[i] + b[i]
 
 
-@kernel
+@kernel(borrows=True)
 def _subtract(a, b, out):
     for i in range(out.size):
         out[i] = a[i] - b[i]
 
 
-@kernel
+@kernel(borrows=True)
 def _apply_filter(w0, w1, w2, u0, u1, u2, u3):
     """u = G w."""
     half = w0.dtype.type(0.5)
@@ -118,7 +118,7 @@ def _transform_filters(start, stop, taps, transformed):
                 _apply_filter(u[3 * k], u[3 * k + 1], u[3 * k + 2], four[0], four[1], four[2], four[3])
 
 
-@kernel
+@kernel(borrows=True)
 def _turn(x, padding, image):
     """image[i + p, (j + p) % 2, (j + p) // 2, c] = x[c, i, j]: channels side by side, even and odd columns apart."""
     half = padding[1] // 2
@@ -130,7 +130,7 @@ def _turn(x, padding, image):
             deinterleave(x[:, i], even[half:], odd[half:])
 
 
-@kernel
+@kernel(borrows=True)
 def _transform_inputs(image, tile_row, rows, lines, v):
     """v[place, tile] = (Bᵀ d B)[place], all channels side by side, for some rows of tiles."""
     _, _, half, channels = image.shape
@@ -155,7 +155,7 @@ def _transform_inputs(image, tile_row, rows, lines, v):
             _subtract(odd[:size], odd[channels:], out[3, at : at + across].reshape(-1))
 
 
-@kernel
+@kernel(borrows=True)
 def _apply_a(m0, m1, m2, m3):
     """(m₀, m₁) ← Aᵀ m."""
     m0, m1, m2, m3 = m0.reshape(-1), m1.reshape(-1), m2.reshape(-1), m3.reshape(-1)
@@ -165,7 +165,7 @@ def _apply_a(m0, m1, m2, m3):
         m1[i] = one - two - m3[i]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrows=True)
 def _add_bias(outputs, bias):
     """outputs (tiles, filters) += bias; returns whether all are finite."""
     total = outputs.dtype.type(0)
@@ -224,17 +224,18 @@ def _convolve(start, stop, x, padding, transformed, bias, y, finite):
                         interleave(left, right, y[n, first : first + some_filters, 2 * (tile_row + i) + side])
 
 
-@kernel
+@kernel(borrows=True)
 def _spread(e0, e1, q0, q1, q2, q3):
     """q = A e."""
-    q0[:] = e0
+    for i in range(q0.size):
+        q0[i] = e0[i]
     _add(e0, e1, q1)
     _subtract(e0, e1, q2)
     for i in range(q3.size):
         q3[i] = -e1[i]
 
 
-@kernel
+@kernel(borrows=True)
 def _apply_g(s0, s1, s2, s3):
     """(s₀, s₁, s₂) ← Gᵀ s."""
     half = s0.dtype.type(0.5)
@@ -245,7 +246,7 @@ def _apply_g(s0, s1, s2, s3):
         s2[i] = outer + s3[i]
 
 
-@kernel
+@kernel(borrows=True)
 def _gather(g, tile_row, rows, across, e):
     """e[2 a + b, tile, lane] = g[lane, 2 i + a, 2 j + b], 0 beyond the edges."""
     filters, height, width = g.shape
