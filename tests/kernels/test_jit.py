@@ -67,6 +67,7 @@ def test_where_nothing_can_be_kept_kernels_work_all_the_same(monkeypatch):
     assert x.tolist() == [2, 2, 2]
 
 
+compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 MAKERS = {"array", "copy", "concatenate", "empty", "empty_like", "full", "ones", "zeros", "zeros_like", "arange"}
 
 
@@ -83,7 +84,7 @@ def owners(kernel):
             yield name
 
 
-@pytest.mark.skipif(not jit.KERNELS or not isinstance(jit.KERNELS[0], CPUDispatcher), reason="nothing is compiled")
+@compiled
 def test_who_borrows_makes_no_array_and_asks_nobody_for_one():
     """It would never be freed."""
     for module in pkgutil.iter_modules(kernels.__path__):
@@ -93,6 +94,7 @@ def test_who_borrows_makes_no_array_and_asks_nobody_for_one():
     assert {kernel.py_func.__qualname__: names for kernel in borrowing if (names := list(owners(kernel)))} == {}
 
 
+@compiled
 def test_what_owns_an_array_is_noticed():
     @jit.kernel(borrows=True)
     def leaking(x):
