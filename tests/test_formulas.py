@@ -1,9 +1,11 @@
 """The formulas against PyTorch, scikit-learn and NumPy: they are what everything else is compared with."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from tinymm import formulas
+from tinymm import formulas, optim
 
 
 def rng():
@@ -178,3 +180,31 @@ def test_ctc_loss_of_what_is_certain_and_of_what_is_impossible():
         log_probs = np.log(np.array([[0.0, 1.0], [1.0, 0.0]]))
     assert formulas.ctc_loss(log_probs, (1,)) == 0
     assert formulas.ctc_loss(log_probs, (1, 1)) == np.inf  # would need a blank between them
+
+
+def test_a_neuron_needs_no_bias():
+    assert formulas.neuron(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 11
+
+
+def test_the_defaults_are_those_of_the_optimisers():
+    def defaults(function):
+        return {
+            name: p.default for name, p in inspect.signature(function).parameters.items() if p.default is not p.empty
+        }
+
+    for rule, kind in (("adagrad", "Adagrad"), ("rmsprop", "RMSprop"), ("adam", "Adam"), ("adamw", "AdamW")):
+        ours, theirs = defaults(getattr(formulas, rule)), defaults(getattr(optim, kind))
+        if "betas" in theirs:
+            theirs["beta1"], theirs["beta2"] = theirs.pop("betas")
+        theirs["mu"] = theirs.pop("momentum", None)
+        assert ours and ours.items() <= theirs.items()
+    assert defaults(formulas.gradient_descent) == {"weight_decay": 0}
+    assert defaults(formulas.momentum) == defaults(formulas.nesterov) == {"mu": 0.9, "weight_decay": 0}
+
+
+def test_the_numerical_gradient_is_the_true_one_up_to_rounding():
+    x = np.array([[0.5, -1.0], [2.0, 3.0]])
+    before = x.copy()
+    found = formulas.numerical_gradient(lambda x: np.sum(np.exp(x) * x), x)
+    np.testing.assert_allclose(found, np.exp(x) * (1 + x), rtol=1e-7, atol=1e-8)
+    np.testing.assert_array_equal(x, before)

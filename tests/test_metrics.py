@@ -243,6 +243,8 @@ def test_meaningless_scores_warn():
         (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2], multi_class="ovo"), ValueError, "ovr"),
         (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2], average="micro"), ValueError, "micro"),
         (lambda: metrics.top_k_accuracy_score([0, 1], [0.1, 0.2], k=0), ValueError, "at least 1"),
+        (lambda: metrics.top_k_accuracy_score([0, 1], [0.1, 0.2], k=True), ValueError, "not True"),
+        (lambda: metrics.top_k_accuracy_score([0, 1], [0.1, 0.2], k=1.5), ValueError, "not 1.5"),
     ],
 )
 def test_bad_input_is_one_clear_sentence(call, error, sentence):
@@ -289,3 +291,32 @@ def test_a_score_of_several_classes_is_one_number_but_for_no_average():
             assert type(score(truth, guess, average=average, zero_division=0)) is float
         assert score(truth, guess, average=None, zero_division=0).shape == (3,)
     assert metrics.precision_recall_fscore_support(truth, guess, average="micro") == (0.75, 0.75, 0.75, None)
+
+
+@pytest.mark.parametrize(
+    ("score", "hits"), [([0.5, 0.6, 0.0, 1.0], 2), ([0.5, 0.6, -0.1, 1.0], 1), ([0.5, 0.6, 0.0, 1.1], 1)]
+)
+def test_one_score_for_two_classes_is_a_probability_or_a_margin(score, hits):
+    """Above 0.5 where all lie in [0, 1], else above 0."""
+    assert metrics.top_k_accuracy_score([0, 1, 1, 0], score, k=1, normalize=False) == hits
+
+
+KEYWORDS = {  # the first arguments, as scikit-learn spells them; beyond the names of all options only keywords
+    **dict.fromkeys([*LABEL_SCORES, "precision_recall_fscore_support", "classification_report"], ("y_true", "y_pred")),
+    **dict.fromkeys(["confusion_matrix", "accuracy_score"], ("y_true", "y_pred")),
+    **dict.fromkeys(["log_loss", "brier_score_loss", "reliability_curve"], ("y_true", "y_proba")),
+    **dict.fromkeys(["roc_auc_score", "top_k_accuracy_score"], ("y_true", "y_score")),
+    "expected_calibration_error": ("y_true", "y_proba"),
+}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_arguments_go_by_their_names(name):
+    metric, values = getattr(metrics, name), ([0, 1, 1, 0], [0, 1, 1, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a top 2 of 2
+        named, placed = metric(**dict(zip(KEYWORDS[name], values, strict=True))), metric(*values)
+    np.testing.assert_equal(named, placed)
+    if name != "accuracy_score":
+        with pytest.raises(TypeError, match="positional"):
+            metric(*values, None, None, None)

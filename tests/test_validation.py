@@ -318,6 +318,13 @@ def fit_two(X, y):
     [
         (lambda: KFold(1), ValueError, "n_splits=1"),
         (lambda: KFold(2.5), TypeError, "whole number"),
+        (lambda: KFold(True), TypeError, "whole number, not True"),
+        (lambda: KFold(3, shuffle=True, random_state=True).split([1, 2, 3]), TypeError, "a seed.*not bool"),
+        (lambda: train_test_split([1, 2], test_size=True), ValueError, "test_size=True"),
+        (lambda: train_test_split([1, 2], test_size=0), ValueError, "test_size=0"),
+        (lambda: train_test_split([1, 2], test_size=0.0), ValueError, "test_size=0.0"),
+        (lambda: train_test_split([1, 2], test_size=1.0), ValueError, "test_size=1.0"),
+        (lambda: train_test_split([1, 2], train_size=2), ValueError, "train_size=2"),
         (lambda: KFold(3, random_state=1), ValueError, "add shuffle=True"),
         (lambda: KFold(3, shuffle=True, random_state="1").split([1, 2, 3]), TypeError, "a seed"),
         (lambda: KFold(4).split([1, 2, 3]), ValueError, "at least 4 samples, but there are 3"),
@@ -379,3 +386,36 @@ def test_scores_of_some_of_the_folds():
     assert scored.classes.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="score_folds: 2 folds and 1 predictions"):
         score_folds(y, folds, [y[:2]])
+
+
+def test_what_a_splitter_says_of_itself():
+    assert repr(KFold(3)) == "KFold(n_splits=3, shuffle=False, random_state=None)"
+    assert repr(StratifiedKFold(4, shuffle=True, random_state=1)) == (
+        "StratifiedKFold(n_splits=4, shuffle=True, random_state=1)"
+    )
+    assert repr(LeaveOneGroupOut()) == "LeaveOneGroupOut()"
+    assert KFold().n_splits == 5 and KFold(np.int64(3)).get_n_splits() == 3
+    assert LeaveOneGroupOut().get_n_splits(groups=list("abca")) == 3
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_as_many_folds_as_samples_leaves_one_out(shuffle):
+    folds = folds_of(KFold(3, shuffle=shuffle), "abc")
+    assert sorted(test for _, test in folds) == [[0], [1], [2]]
+
+
+def test_the_smallest_parts():
+    """Two samples, two parts; two of each class, one in each part; three parts of three."""
+    assert sorted(len(part) for part in train_test_split([1, 2])) == [1, 1]
+    train, test = train_test_split(list("aabb"), test_size=2, stratify=list("aabb"))
+    assert sorted(train) == sorted(test) == ["a", "b"]
+    assert [len(part) for part in train_validation_test_split([1, 2, 3])] == [1, 1, 1]
+    assert len(train_test_split(range(10), train_size=3, test_size=2)[0]) == 3  # the rest is in neither
+
+
+def test_arguments_go_by_their_names(blobs):
+    X, y = blobs
+    a, b = cross_validate(estimator=NearestMean, X=X, y=y, cv=3), cross_validate(NearestMean, X, y, cv=3)
+    np.testing.assert_array_equal(a.predictions, b.predictions)
+    with pytest.raises(TypeError, match="positional"):
+        cross_validate(NearestMean, X, y, 3)

@@ -167,3 +167,22 @@ def test_logits_of_another_precision_are_refused(dtype):
 def test_class_weights_of_wrong_length():
     with pytest.raises(ValueError, match="cross_entropy"):
         F.cross_entropy(tm.tensor([[1.0, 2.0]]), [1], weight=[1, 2, 3])
+
+
+def test_options_that_make_no_sense():
+    z = tm.tensor([[1.0, 2.0]])
+    for smoothing in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match=r"^cross_entropy: label_smoothing is .* share between 0 and 1"):
+            F.cross_entropy(z, [1], label_smoothing=smoothing)
+    for weight in ([-1, 2], [np.nan, 1]):
+        with pytest.raises(ValueError, match=r"^cross_entropy: the smallest weight is .* less than 0"):
+            F.cross_entropy(z, [1], weight=weight)
+    assert F.cross_entropy(z, [1], weight=[0, 1]).item() == F.cross_entropy(z, [1]).item()
+
+
+def test_losses_of_nothing():
+    none = np.zeros((0, 3), np.float32)
+    assert F.binary_cross_entropy_with_logits(none, none, reduction="sum") == 0
+    assert F.mse_loss(none, none, reduction="sum") == 0
+    assert F.cross_entropy(none, np.zeros(0, int), reduction="sum") == 0
+    assert F.cross_entropy(none, np.zeros(0, int), reduction="none").shape == (0,)

@@ -167,3 +167,21 @@ def test_split_into_no_pieces():
 )
 def test_lists_as_inputs(call):
     call([[1.0, 2.0], [3.0, 4.0]])
+
+
+def test_flatten_counts_axes_from_both_ends():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    for start, shape in ((0, (24,)), (1, (2, 12)), (2, (2, 3, 4)), (-1, (2, 3, 4)), (-2, (2, 12)), (-3, (24,))):
+        assert F.flatten(x, start).shape == shape
+    assert F.flatten(np.float32(3)).tolist() == [3]
+    for shape, axis in (((2, 3, 4), 3), ((2, 3, 4), -4), ((), 1)):
+        with pytest.raises(ValueError, match=rf"^flatten: there is no axis {axis} in shape"):
+            F.flatten(np.ones(shape), axis)
+
+
+def test_pieces_that_cannot_be_equal(x):
+    assert [piece.tolist() for piece in F.split(x, 1, axis=1)] == [x.tolist()]
+    assert [piece.tolist() for piece in F.split(x, np.int64(3), axis=-1)] == [[[0], [3]], [[1], [4]], [[2], [5]]]
+    for pieces in (2, 0, -3):
+        with pytest.raises(ValueError, match=rf"^split: 3 elements cannot be cut into {pieces} equal pieces"):
+            F.split(x, pieces, axis=1)

@@ -106,6 +106,8 @@ P, Y = predictions(1, 6)
     ("call", "sentence"),
     [
         (lambda: reliability_curve(Y, P, n_bins=0), "n_bins must be a whole number of at least 1, not 0"),
+        (lambda: reliability_curve(Y, P, n_bins=True), "n_bins must be a whole number of at least 1, not True"),
+        (lambda: reliability_curve(Y, P, n_bins=2.0), "n_bins must be a whole number of at least 1, not 2.0"),
         (lambda: reliability_curve(Y, P, strategy="equal"), "strategy 'equal' is unknown: choose one of uniform"),
         (lambda: expected_calibration_error(Y, 5 * P, labels=range(3)), r"must lie in \[0, 1\].*softmax"),
         (lambda: expected_calibration_error([], np.empty((0, 3))), "y_true is empty"),

@@ -68,6 +68,7 @@ def test_single_precision_and_zeros():
         ((EYE, EYE, [0, 1, 2], [0, 1, 2], 4), "k is 4, .*1 to the number of items, 3"),
         ((EYE, EYE, [0, 1, 2], [0, 1, 2], 0), "k is 0"),
         ((EYE, EYE, [0, 1, 2], [0, 1, 2], 1.5), "k is 1.5"),
+        ((EYE, EYE, [0, 1, 2], [0, 1, 2], True), "k is True"),
         ((EYE, EYE, [0, 1, 2], list("abc")), "query_labels holds numbers"),
     ],
 )

@@ -23,7 +23,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,15 +63,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws other places (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, help="mutants tried at once (default: 1)")
     parser.add_argument("--only", nargs="+", metavar="FILE", help="these files, e.g. tinymm/splits.py")
-    parser.add_argument("--mutant", nargs="+", metavar="FILE:LINE:COLUMN", help="every mutant at these places")
+    parser.add_argument(
+        "--mutant",
+        nargs="+",
+        metavar="FILE:LINE:COLUMN",
+        help="every mutant here, or with an operator, as printed, that one",
+    )
     parser.add_argument(
         "--output", type=Path, help="append each result as a line of JSON; what is there is not tried again"
     )
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ |= {"TINYMM_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    places = [place.split(":") for place in options.mutant or ()]
-    only = {place[0] for place in places} or options.only
+    named = options.mutant or []
+    only = {name.split(":")[0] for name in named} or options.only
     tests_of = {
         str(file): tuple(t for t in (str(file), *(test.format(name=file.stem) for test in tests)) if Path(t).exists())
         for pattern, tests in TESTS.items()
@@ -83,12 +88,12 @@ def main() -> None:
         sys.exit("the tests do not pass as they are: mend them first")  # this also loads what they need, once for all
     gc.collect()
     gc.freeze()  # so that no child copies all of it
-    drawn = [_mutants(file, 0 if places else options.sample, options.seed) for file in tests_of]
+    drawn = [_mutants(file, 0 if named else options.sample, options.seed, named) for file in tests_of]
     mutants = (
         mutant
         for turn in itertools.zip_longest(*drawn)  # one of each file in turn: a run that is stopped is a smaller sample
         for mutant in turn
-        if mutant and (not places or [mutant.file, str(mutant.line), str(mutant.column)] in places)
+        if mutant
     )
     unchanged = Mutant("tinymm/splits.py", 0, 0, "none", Path("tinymm/splits.py").read_text(encoding="utf-8"))
     ((_, noticed, usual),) = _tried(iter([unchanged]), {unchanged.file: (*tests, "tinymm/splits.py")}, 600, 1)
@@ -114,8 +119,8 @@ def main() -> None:
         print(f"{file or 'all':36} tried {len(caught):4}  caught {sum(caught):4}{share}")
 
 
-def _mutants(file: str, sample: int, seed: int) -> Iterator[Mutant]:
-    """One mutant at each of so many places in the file; with 0 all mutants at every place."""
+def _mutants(file: str, sample: int, seed: int, named: Sequence[str] = ()) -> Iterator[Mutant]:
+    """One mutant at each of so many places in the file; with 0 all mutants at every place, or those that are named."""
     import cosmic_ray.plugins
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
@@ -139,9 +144,12 @@ def _mutants(file: str, sample: int, seed: int) -> Iterator[Mutant]:
         draw, here = random.Random(f"{seed} {file} {line} {column}"), list(places[line, column])
         while here:
             name, count = here.pop(here.index(draw.choice(here)) if sample else 0)
+            mutant = Mutant(file, line, column, name, source)
+            if named and not {str(mutant), str(mutant).split()[0]} & set(named):
+                continue
             changed = mutate_code(source, cosmic_ray.plugins.get_operator(name)(), count)
             if changed is not None and changed != source and _is_python(changed):
-                yield Mutant(file, line, column, name, changed)
+                yield mutant._replace(source=changed)
                 if sample:
                     break
 

@@ -277,6 +277,8 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda p: optim.AdamW([p], betas=(0.9, -0.1)), "AdamW: beta2 is -0.1"),
         (lambda p: optim.StepLR(optim.SGD([p], lr=0.1), 0), "StepLR: step_size is 0"),
         (lambda p: optim.CosineLR(optim.SGD([p], lr=0.1), 0), "CosineLR: total is 0"),
+        (lambda p: optim.WarmupLR(optim.SGD([p], lr=0.1), 0), "WarmupLR: warmup is 0, but it must be at least 1 step"),
+        (lambda p: optim.SGD([p, p], lr=0.1), "SGD: a parameter comes twice"),
     ],
 )
 def test_errors(make, words):
@@ -450,3 +452,29 @@ def test_a_parameter_that_joins_late_begins_its_own_count():
         late.grad = tm.tensor([1.0]) if step == 99 else None
         optimizer.step()
     assert late.item() == pytest.approx(0.9, abs=1e-6)  # the first step of Adam is lr long
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, math.nan])
+def test_a_limit_is_above_0(limit):
+    values = with_gradients("float32")
+    with pytest.raises(ValueError, match=f"^clip_grad_norm: max_norm is {limit}, but it must be above 0$"):
+        optim.clip_grad_norm(values, limit)
+    with pytest.raises(ValueError, match=f"^clip_grad_value: the limit is {limit}, but it must be above 0$"):
+        optim.clip_grad_value(values, limit)
+
+
+def test_one_tensor_can_be_clipped_by_itself():
+    p = tm.tensor([1.0, 2.0], requires_grad=True)
+    p.grad = tm.tensor([3.0, -4.0])
+    assert optim.clip_grad_norm(p, 0.5) == 5
+    np.testing.assert_allclose(p.grad.data, [0.3, -0.4], rtol=1e-6)
+    optim.clip_grad_value(p, 0.35)
+    np.testing.assert_allclose(p.grad.data, [0.3, -0.35], rtol=1e-6)
+
+
+def test_the_shortest_schedules():
+    """A step size, a total and a warm-up of one step; and a rate of 0, which stays 0."""
+    np.testing.assert_allclose(rates(optim.StepLR(optimizer(), 1, gamma=0.5), 3), [0.4, 0.2, 0.1])
+    np.testing.assert_allclose(rates(optim.CosineLR(optimizer(), 1, min_lr=0.1), 3), [0.4, 0.1, 0.1])
+    np.testing.assert_allclose(rates(optim.WarmupLR(optimizer(), 1), 3), [0.4, 0.4, 0.4])
+    assert rates(optim.CosineLR(optimizer(0.0), 2, min_lr=0.1), 3) == [0, 0, 0]
