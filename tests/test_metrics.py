@@ -320,3 +320,24 @@ def test_arguments_go_by_their_names(name):
     if name != "accuracy_score":
         with pytest.raises(TypeError, match="positional"):
             metric(*values, None, None, None)
+
+
+@pytest.mark.parametrize("average", ["binary", "micro", "macro", "weighted"])
+def test_an_option_may_come_from_a_file(average):
+    """Equal text is enough; it need not be the same object."""
+    truth, guess = [0, 1, 1, 0, 1], [0, 1, 0, 1, 1]
+    for zero_division in ("warn", 0):
+        expected = metrics.f1_score(truth, guess, average=average, zero_division=zero_division)
+        read = "".join(zero_division) if zero_division else 0
+        assert metrics.f1_score(truth, guess, average="".join(average), zero_division=read) == expected
+    if average in ("macro", "weighted"):
+        scores = [[0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]]
+        expected = metrics.roc_auc_score(truth, scores, average=average)
+        assert metrics.roc_auc_score(truth, scores, average="".join(average), multi_class="".join("ovr")) == expected
+
+
+def test_rows_that_do_not_add_up_are_warned_of_where_the_score_was_asked_for():
+    for score in (metrics.log_loss, metrics.brier_score_loss):
+        with pytest.warns(UserWarning, match="do not add up to 1") as caught:
+            score([0, 1], [[0.2, 0.3], [0.5, 0.5]])
+        assert caught[0].filename == __file__

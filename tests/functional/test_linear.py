@@ -140,3 +140,21 @@ def test_python_numbers_in_lists_do_not_change_the_dtype():
     assert {(x @ [1.0, 2.0]).dtype, F.mse_loss(x, [1.0, 2.0]).dtype, F.einsum(",i->i", 2.0, x).dtype} == {
         np.dtype("f4")
     }
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (((90, 70), "f4"), ((70, 80), "f8")),
+        (((90, 70), "i8"), ((70, 80), "i8")),
+        (((90, 70), "f2"), ((70, 80), "f2")),
+        (((80, 60, 60), "f4"), ((80, 60, 2), "f4")),
+        (((2, 90, 70), "f4"), ((70, 80), "f4")),
+    ],
+)
+def test_large_products_that_are_no_plain_matrices_of_one_precision(a, b):
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-3, 4, shape).astype(dtype) for shape, dtype in (a, b))
+    y = F.matmul(tm.Tensor(a), tm.Tensor(b))
+    assert y.dtype == np.matmul(a, b).dtype
+    np.testing.assert_array_equal(y.data, np.matmul(a, b))

@@ -186,3 +186,17 @@ def test_losses_of_nothing():
     assert F.mse_loss(none, none, reduction="sum") == 0
     assert F.cross_entropy(none, np.zeros(0, int), reduction="sum") == 0
     assert F.cross_entropy(none, np.zeros(0, int), reduction="none").shape == (0,)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_reduction_may_come_from_a_file(reduction):
+    """Equal text is enough; it need not be the same object."""
+    z, read = tm.tensor([[1.0, 2.0], [0.0, 1.0]]), "".join(reduction)
+    for smoothing in (0.0, 0.1):
+        expected = F.cross_entropy(z, [0, 1], reduction=reduction, label_smoothing=smoothing)
+        np.testing.assert_array_equal(F.cross_entropy(z, [0, 1], reduction=read, label_smoothing=smoothing), expected)
+    for loss, target in ((F.mse_loss, z + 1), (F.binary_cross_entropy_with_logits, np.ones((2, 2)))):
+        np.testing.assert_array_equal(loss(z, target, reduction=read), loss(z, target, reduction=reduction))
+    log_probs = F.log_softmax(z)[None]
+    expected = F.ctc_loss(log_probs, [[1, 1]], reduction=reduction, zero_infinity=True)
+    np.testing.assert_array_equal(F.ctc_loss(log_probs, [[1, 1]], reduction=read, zero_infinity=True), expected)

@@ -71,6 +71,7 @@ def test_infinities():
     ("shape", "options", "message"),
     [
         ((2, 5, 5), {"kernel_size": 2}, r"x is \(2, 5, 5\), but it must have four axes"),
+        ((1, 1, 5, 5, 1), {"kernel_size": 2}, r"x is \(1, 1, 5, 5, 1\), but it must have four axes"),
         ((1, 1, 5, 5), {"kernel_size": 6}, r"a window of \(6, 6\) does not fit into x \(1, 1, 5, 5\)"),
         (
             (1, 1, 5, 5),

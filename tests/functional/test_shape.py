@@ -185,3 +185,34 @@ def test_pieces_that_cannot_be_equal(x):
     for pieces in (2, 0, -3):
         with pytest.raises(ValueError, match=rf"^split: 3 elements cannot be cut into {pieces} equal pieces"):
             F.split(x, pieces, axis=1)
+
+
+VIEWS = {
+    "reshape": lambda x: F.reshape(x, (3, 2)),
+    "transpose": lambda x: F.transpose(x),
+    "swapaxes": lambda x: F.swapaxes(x, 0, 1),
+    "moveaxis": lambda x: F.moveaxis(x, 0, 1),
+    "broadcast_to": lambda x: F.broadcast_to(x, (2, 2, 3)),
+    "expand_dims": lambda x: F.expand_dims(x, 1),
+    "squeeze": lambda x: F.squeeze(F.expand_dims(x, 0), 0),
+    "flip": lambda x: F.flip(x, 1),
+    "flatten": lambda x: F.flatten(x),
+    "getitem": lambda x: x[1:],
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_change_in_place_is_noticed_through_a_view(name):
+    """What a derivative needs is a view; then the memory under it changes."""
+    x, w = tm.tensor(np.arange(6, dtype=np.float32).reshape(2, 3)), tm.tensor(2.0, requires_grad=True)
+    view = VIEWS[name](x)
+    assert np.shares_memory(view.data, x.data)
+    y = (w * view).sum()
+    x[1, 2] = 7.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_the_mode_may_come_from_a_file(x):
+    """Equal text is enough; it need not be the same object."""
+    np.testing.assert_array_equal(F.pad(x, 1, mode="".join("constant")).data, F.pad(x, 1).data)

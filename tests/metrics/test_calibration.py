@@ -133,3 +133,11 @@ def test_bad_input_is_one_clear_sentence(call, sentence):
 def test_they_are_metrics():
     for name in ("reliability_curve", "expected_calibration_error", "brier_score_loss", "fit_temperature"):
         assert name in metrics.__all__
+
+
+def test_an_option_may_come_from_a_file():
+    """Equal text is enough; it need not be the same object."""
+    for strategy in ("uniform", "quantile"):
+        expected = reliability_curve(Y, P, strategy=strategy)
+        np.testing.assert_equal(reliability_curve(Y, P, strategy="".join(strategy)), expected)
+    assert brier_score_loss(Y > 0, P[:, 0], scale_by_half="".join("auto")) == brier_score_loss(Y > 0, P[:, 0])
