@@ -73,6 +73,7 @@ def test_infinities():
         ((2, 5, 5), {"kernel_size": 2}, r"x is \(2, 5, 5\), but it must have four axes"),
         ((1, 1, 5, 5, 1), {"kernel_size": 2}, r"x is \(1, 1, 5, 5, 1\), but it must have four axes"),
         ((1, 1, 5, 5), {"kernel_size": 6}, r"a window of \(6, 6\) does not fit into x \(1, 1, 5, 5\)"),
+        ((1, 1, 1, 1), {"kernel_size": 4, "padding": 1}, r"a window of \(4, 4\) does not fit .* padded by \(1, 1\)"),
         (
             (1, 1, 5, 5),
             {"kernel_size": 0},

@@ -155,3 +155,30 @@ def test_a_gradient_that_does_not_fit_is_refused_before_it_is_sent():
     with pytest.raises(ValueError, match=r"set \.grad anew"):
         optimizer.step()
     assert optimizer.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "variance"), [("constant", 0), ("uniform", 4 * 5 / 3), ("geometric", 4 * 5), ("poisson", 4)]
+)
+def test_the_spread_of_the_delays_is_that_of_their_distribution(kind, variance):
+    rng = np.random.default_rng(0)
+    draws = [optim.Delay(kind, 4).draw(rng) for _ in range(4000)]
+    assert np.var(draws) == pytest.approx(variance, rel=0.1)
+    if kind == "uniform":
+        assert set(draws) == set(range(9))
+    again = [optim.Delay("".join(kind), 4).draw(np.random.default_rng(i)) for i in range(20)]  # equal text is enough
+    assert again == [optim.Delay(kind, 4).draw(np.random.default_rng(i)) for i in range(20)]
+
+
+def test_half_a_step_is_a_mean_of_uniform_delays():
+    assert {optim.Delay("uniform", 0.5).draw(np.random.default_rng(i)) for i in range(20)} == {0, 1}
+    assert optim.Delay("geometric", 0.3).draw(np.random.default_rng(0)) >= 0
+    with pytest.raises(ValueError, match=r"mean is 1\.5, but it must be 0 or more, and whole"):
+        optim.Delay("constant", 1.5)
+    for mean in (-1, np.inf, np.nan):
+        with pytest.raises(ValueError, match=r"but it must be 0 or more$"):
+            optim.Delay("poisson", mean)
+
+
+def test_the_aware_rate():
+    assert [optim.staleness_aware_lr(0.6, tau) for tau in (0, 1, 2, 3)] == [0.6, 0.6, 0.3, pytest.approx(0.2)]
