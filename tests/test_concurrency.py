@@ -262,7 +262,7 @@ np.random.seed(3), random.seed(3)
 before = settings()
 import tinymm
 for module in pkgutil.walk_packages(tinymm.__path__, "tinymm."):
-    if not module.name.endswith(("__main__", "make_spoken_digits")):
+    if not module.name.endswith(("__main__", "make_spoken_digits", "make_spoken_requests")):
         try:
             importlib.import_module(module.name)
         except ImportError as error:

@@ -99,6 +99,14 @@ def test_the_beam_finds_at_least_as_likely_a_text(trained, strings):
         assert beam.transcribe(sound).confidence >= greedy.transcribe(sound).confidence - 1e-6
 
 
+def test_the_beam_tells_what_else_may_have_been_said(trained, strings):
+    assert Transcriber(trained).transcribe(strings.x[0]).others == ()
+    text, confidence, others = Transcriber(trained, beam_width=6).transcribe(strings.x[0])
+    assert 0 < len(others) < 6 and text not in [other for other, _ in others]
+    chances = [p for _, p in others]
+    assert chances == sorted(chances, reverse=True) and confidence + sum(chances) <= 1 + 1e-6
+
+
 def test_it_comes_back_from_its_folder(trained, strings, tmp_path):
     checkpoint.save(trained.state_dict(), tmp_path / "checkpoint.npz")
     again = Transcriber.load(tmp_path)

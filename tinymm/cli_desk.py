@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from tinymm.desk import Desk, Session, Turn
 
 DESCRIPTION = """\
-A customer desk: type what you want, in English or Chinese, give it a sound file with a number spoken digit by digit in
-English, or a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then
-hands over to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
+A customer desk: type what you want, in English or Chinese; say a number digit by digit, in English; or
+show a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then hands over
+to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
 
-It hears digits only, for that is what its speech model was trained on: a request must be typed. Its own model knows
-synthetic voices only, so that what it hears is always read back; for people train one on recordings, with
-`tinymm train speech-to-text --name speech`, and give it: --speech runs/speech.
+Its own speech model knows the digits, as synthetic voices say them, so that a spoken number is always read back. Other
+models can be trained and given: for numbers said by people `tinymm train speech-to-text --name speech`, then --speech
+runs/speech; for whole requests, as in "where is my parcel" or "can i speak to a person", with the bundled voices again,
+`tinymm train speech-to-text --data spoken-requests --model ctc-requests --name requests`.
 """
 EXAMPLES = """\
 examples:
@@ -43,7 +44,7 @@ def add_desk(commands: argparse._SubParsersAction) -> None:
     """Add the command `desk` to the parser."""
     desk = commands.add_parser(
         "desk",
-        help="a customer desk: type, speak a number, or show one",
+        help="a customer desk: type, speak, or show a number",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -203,7 +204,7 @@ def _show(turn: Turn) -> None:
             facts.append(f"“{heard.text}”")
         what = f"{heard.intent} {heard.probability:.0%}"
         facts.append(what if heard.yes is None else "yes" if heard.yes else "no")
-        if turn.kind == "text":
+        if turn.kind == "text" or len(heard.sentiments) > 1:
             facts.append(f"{heard.sentiment} {heard.sentiments[0][1]:.0%}")
     facts.append(f"{turn.milliseconds:.0f} ms")
     print(turn.reply.text)

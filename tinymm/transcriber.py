@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class Transcript(NamedTuple):
-    """What was said, and how likely the model holds it, from 0 to 1: the probability of this very text given the sound."""
+    """What was said, and how likely the model holds it, from 0 to 1: the probability of this very text given the sound.
+
+    `others` are what else may have been said, the likeliest first, each with its probability, if a beam looked for them.
+    """
 
     text: str
     confidence: float
+    others: tuple[tuple[str, float], ...] = ()
 
 
 class Transcriber:
@@ -40,7 +44,7 @@ class Transcriber:
     Args:
         trained: a model for transcription, from `train_model` or `load_trained`.
         beam_width: None takes the most likely label of each step; with a number, `finish` looks for the most likely text
-            by `prefix_beam_search`, and may correct what the partial transcripts said.
+            by `prefix_beam_search`, may correct what the partial transcripts said, and tells what else may have been said.
 
     Attributes:
         rate: samples per second of the sound to come. labels: what transcripts are written with.
@@ -164,6 +168,9 @@ class Transcriber:
         log_probs, labels = self.log_probs, tuple(self._decoder.labels)
         if not len(log_probs):
             return Transcript("", 1.0)
+        others: tuple[tuple[str, float], ...] = ()
         if self.beam_width is not None:
-            labels = prefix_beam_search(log_probs[None], beam_width=self.beam_width)[0][0].labels
-        return Transcript(self.labels.decode(labels), probability(log_probs, labels))
+            best, *rest = prefix_beam_search(log_probs[None], beam_width=self.beam_width)[0]
+            labels = best.labels
+            others = tuple((self.labels.decode(found), min(float(np.exp(score)), 1.0)) for found, score in rest)
+        return Transcript(self.labels.decode(labels), probability(log_probs, labels), others)

@@ -1,8 +1,15 @@
+import gzip
+import hashlib
+import struct
+
 import numpy as np
 import pytest
 
 from tinymm import checkpoint
-from tinymm.desk import models
+from tinymm.data.datasets import CATALOGUE, images, load_digits, load_spoken_digits
+from tinymm.data.download import RemoteFile
+from tinymm.data.image import resize
+from tinymm.desk import measuring, models
 from tinymm.desk.confidence import NEVER, RISK, Confidence
 from tinymm.desk.desk import Desk
 from tinymm.recipes import Recipe, cut, load_data, train_model
@@ -62,7 +69,7 @@ def test_numbers_are_never_accepted_below_the_risk():
 def test_of_a_model_that_hears_nothing_right_nothing_is_accepted(own_models, monkeypatch):
     monkeypatch.setattr(models, "STRINGS", 6)
     trained = models.load_model("speech").trained  # after one epoch
-    recordings = models.load_spoken_digits().subset(np.arange(40))
+    recordings = load_spoken_digits().subset(np.arange(40))
     assert models.speech_confidence(trained, recordings) == Confidence(1.0, NEVER)
 
 
@@ -71,7 +78,7 @@ def test_a_model_that_is_always_right_may_be_trusted(own_models, monkeypatch):
         models, "heard_strings", lambda trained, strings: (np.linspace(0.2, 1, 400), np.ones(400, bool))
     )
     trained = models.load_model("speech").trained
-    recordings = models.load_spoken_digits().subset(np.arange(40))
+    recordings = load_spoken_digits().subset(np.arange(40))
     assert models.speech_confidence(trained, recordings).threshold < 0.4
 
 
@@ -84,6 +91,62 @@ def test_a_run_may_be_used_instead_and_gets_its_confidence_from_what_it_held_out
     ready = models.load_model("intent", run)
     assert ready.trained.recipe.model == "logistic" and set(ready.confidence) == {"en", "zh"}
     assert all(0 < confidence.threshold <= 1.01 for confidence in ready.confidence.values())
+
+
+@pytest.fixture
+def mnist_like(tmp_path, monkeypatch):
+    """Files in MNIST's format, found as the real ones: bundled digits, 20 pixels high in frames of 28."""
+    digits = load_digits()
+    large = np.pad(resize(digits.x, 20), ((0, 0), (0, 0), (4, 4), (4, 4)))
+    pixels = (255 * large).round().clip(0, 255).astype(np.uint8)
+    parts = {
+        "t10k-images-idx3-ubyte.gz": struct.pack(">4I", 0x803, len(pixels), 28, 28) + pixels.tobytes(),
+        "t10k-labels-idx1-ubyte.gz": struct.pack(">2I", 0x801, len(pixels)) + digits.y.astype(np.uint8).tobytes(),
+    }
+    known = []
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    for name, content in parts.items():
+        packed = gzip.compress(content, mtime=0)
+        (tmp_path / "data" / "mnist" / name).write_bytes(packed)
+        known.append(RemoteFile(name, len(packed), hashlib.sha256(packed).hexdigest()))
+    monkeypatch.setitem(images.MNIST_FILES, "test", tuple(known))
+    monkeypatch.setenv("TINYMM_DATA", str(tmp_path / "data"))
+
+
+def digits_run(recipe, folder):
+    """A run's folder with a model trained as `tinymm train` does it."""
+    loaded = load_data(recipe)
+    trained = train_model(recipe, loaded.data.subset(cut(recipe, loaded).train))
+    checkpoint.save(trained.state_dict(), folder / "checkpoint.npz")
+    return folder
+
+
+def numbers_read(desk, count):
+    """The share of drawn numbers that the desk reads right, and of those it is sure of, how many are right."""
+    digits = load_digits()
+    pictures, truth = measuring.draw_numbers(digits.x, digits.y, count, np.random.default_rng(0))
+    seen = [desk.see(picture) for picture in pictures]
+    right = np.array([found.number == number for found, number in zip(seen, truth, strict=True)])
+    sure = np.array([found.number_sure for found in seen])
+    return right.mean(), right[sure].mean() if sure.any() else 1.0
+
+
+def test_a_run_on_mnist_reads_numbers(own_models, mnist_like, tmp_path):
+    run = digits_run(Recipe(data="mnist-test", model="logistic", epochs=10), tmp_path / "mnist")
+    desk = Desk(digits=run, progress=False)
+    right, of_the_sure = numbers_read(desk, 12)
+    confidence = desk.number_reader.confidence
+    assert right > 0.3 and of_the_sure >= right
+    assert confidence.temperature >= 1 and 1 - RISK <= confidence.threshold <= NEVER
+
+
+@pytest.mark.slow
+def test_a_run_on_the_real_mnist_reads_numbers(tmp_path):
+    if CATALOGUE["mnist-test"].where() != "in TINYMM_DATA":
+        pytest.skip("TINYMM_DATA names no folder with mnist")
+    run = digits_run(Recipe(data="mnist-test", model="cnn", epochs=5), tmp_path / "mnist")
+    right, of_the_sure = numbers_read(Desk(digits=run, progress=False), 100)
+    assert right > 0.5 and of_the_sure > 0.8
 
 
 def test_runs_of_another_kind_are_refused(own_models, tmp_path):
@@ -103,7 +166,7 @@ def test_runs_of_another_kind_are_refused(own_models, tmp_path):
 
 
 def test_a_model_that_names_sounds_writes_no_transcripts(own_models, tmp_path):
-    few = models.load_spoken_digits().subset(np.arange(40))
+    few = load_spoken_digits().subset(np.arange(40))
     state = train_model(Recipe(data="spoken-digits", model="cnn", epochs=1), few).state_dict()
     file = checkpoint.save(state | {"confidence": {"": Confidence().state_dict()}}, tmp_path / "names.npz")
     with pytest.raises(ValueError, match="writes no transcripts"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import numpy as np
 from tinymm.data.audio import read_sound
 from tinymm.data.image import read_image
 from tinymm.desk.confidence import Confidence
-from tinymm.desk.hearing import HeardSound, OnPartial, listen, wav_chunks
+from tinymm.desk.hearing import BEAM, HeardSound, OnPartial, listen, wav_chunks
 from tinymm.desk.models import cached, load_model
 from tinymm.desk.numbers import find_number
 from tinymm.desk.seeing import NumberReader
@@ -70,11 +72,11 @@ class Desk:
         from tinymm.transcriber import Transcriber
 
         ready = load_model("speech", self.runs["speech"], self.progress)
-        return Transcriber(ready.trained), ready.confidence[""]
+        return Transcriber(ready.trained, BEAM), ready.confidence[""]
 
     @property
     def transcriber(self) -> Transcriber:
-        """Hears digits in English."""
+        """Hears digits in English, and with a model for them requests."""
         return self._speech[0]
 
     def prepare(self) -> None:
@@ -130,14 +132,18 @@ class Desk:
         speed: float = 1.0,
         on_partial: OnPartial | None = None,
     ) -> tuple[Understood | None, HeardSound]:
-        """Understand a sound (samples,), or its chunks, see `listen`. None if nothing was understood in it."""
+        """Understand a sound (samples,), or its chunks, see `listen`. None if nothing was said in it."""
         transcriber, confidence = self._speech
+        understanding, threshold = self.understanding, confidence.threshold  # loading them is not part of the turn
         heard = listen(transcriber, sound, speed, on_partial)
-        number = find_number(heard.text)
-        if not number:
-            return None, heard
-        sure = heard.confidence >= confidence.threshold
-        return _number(heard.text, number, heard.confidence, sure, language), heard
+        began = time.perf_counter()
+        understood = None
+        if heard.text.replace(" ", "").isdecimal():
+            number, sure = find_number(heard.text), heard.confidence >= threshold
+            understood = _number(heard.text, number, heard.confidence, sure, language)
+        elif heard.text:
+            understood = understanding.heard(heard.hypotheses, threshold, language)
+        return understood, replace(heard, wait=heard.wait + time.perf_counter() - began)
 
     def session(self, transcript: Path | None = None) -> Session:
         """A conversation, of which a transcript is kept in this file, if one is given."""

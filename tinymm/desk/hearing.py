@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 CHUNK = 0.1  # seconds of sound in one piece
+BEAM = 8  # hypotheses of what was said that are followed to the end of the sound
 
 OnPartial = Callable[[float, str], None]
 
@@ -32,7 +33,8 @@ class HeardSound:
     Attributes:
         text, confidence: the transcript, and the probability that it is right.
         partials: (seconds after the sound began, transcript so far), one for each change.
-        seconds: length of the sound. wait: seconds from the end of the sound to the transcript.
+        seconds: length of the sound. wait: seconds from the end of the sound to what was made of it.
+        others: what else may have been said, each with its probability.
     """
 
     text: str
@@ -40,6 +42,12 @@ class HeardSound:
     partials: tuple[tuple[float, str], ...]
     seconds: float
     wait: float
+    others: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def hypotheses(self) -> list[tuple[str, float]]:
+        """All that may have been said, with probabilities, the transcript first."""
+        return [(self.text, self.confidence), *self.others]
 
 
 def listen(
@@ -72,9 +80,8 @@ def listen(
         final = transcriber.finish()
     finally:
         transcriber.reset()
-    return HeardSound(
-        final.text, float(final.confidence), tuple(partials), round(arrived, 4), time.perf_counter() - ended
-    )
+    wait = time.perf_counter() - ended
+    return HeardSound(final.text, final.confidence, tuple(partials), round(arrived, 4), wait, final.others)
 
 
 def _paced(sound: np.ndarray, rate: int, speed: float) -> Iterator[np.ndarray]:

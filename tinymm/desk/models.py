@@ -23,6 +23,7 @@ import tinymm
 from tinymm import checkpoint
 from tinymm.data.datasets import BUNDLED, Dataset, load_desk_requests, load_spoken_digits
 from tinymm.desk.confidence import NEVER, RISK, Confidence, threshold_at_risk
+from tinymm.desk.hearing import BEAM
 from tinymm.desk.seeing import framed_digits
 from tinymm.desk.understanding import language_of
 from tinymm.files import user_folder
@@ -180,7 +181,7 @@ def heard_strings(trained: Trained, strings: Dataset) -> tuple[np.ndarray, np.nd
     """The probability of the transcript of each string, (N,), and whether it is right, (N,) bool."""
     from tinymm.transcriber import Transcriber
 
-    transcriber = Transcriber(trained)
+    transcriber = Transcriber(trained, BEAM)
     heard = [transcriber.transcribe(sound) for sound in strings.x]
     right = [found.text == said for found, said in zip(heard, strings.y, strict=True)]
     return np.array([found.confidence for found in heard]), np.array(right)

@@ -92,7 +92,7 @@ ENGLISH = Phrases(
     hand_over="I am passing you on to a person, who gets all that was said so far.",
     handed_over="I have added that for the person who takes over.",
     offer_person=" If you would rather talk to a person, just say so.",
-    nothing_heard="I heard nothing that I understood. Please say the digits of your number once more, or type.",
+    nothing_heard="I heard nothing that I understood. Please say it once more in a few words, in English, or type.",
 )
 
 CHINESE = Phrases(
@@ -149,7 +149,7 @@ CHINESE = Phrases(
     hand_over="正在为您转接人工，之前的内容都会一并转交。",
     handed_over="已补充给接手的人工客服。",
     offer_person="如果您想转人工，告诉我就行。",
-    nothing_heard="没有听清。请再说一遍号码的数字，或者打字。",
+    nothing_heard="没有听清。请用英语简短地再说一遍，或者打字。",
 )
 
 PHRASES = {"en": ENGLISH, "zh": CHINESE}

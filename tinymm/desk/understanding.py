@@ -3,12 +3,19 @@
 text ─ clean ─ language ─┬─ intent model ─ honest probabilities ─┐
                          ├─ sentiment model ─────────────────────┼─ Understood
                          └─ number, yes or no ───────────────────┘
+
+Of speech there are several texts h that may have been said, each with its probability given the sound x, and so
+
+    p(intent | x) = Σ_h p(h | x) p(intent | h) + (1 − Σ_h p(h | x)) / intents
+
+where the last term is what none of them accounts for: it may be anything. A sound that is heard unclearly has an unclear
+intent, unless all that it may be means the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +142,35 @@ class Understanding:
             yes=yes_or_no(cleaned),
         )
 
+    def heard(
+        self,
+        hypotheses: Sequence[tuple[str, float]],
+        number_threshold: float,
+        language: str = "en",
+    ) -> Understood:
+        """Understand speech: texts that may have been said, with probabilities, the likeliest first and not empty.
+
+        It is sure of an intent from the same probability on as of a typed one. A number that is less likely than
+        `number_threshold` is to be confirmed.
+        """
+        text = hypotheses[0][0]
+        language = language_of(text) or language
+        confidence = self.intent_confidence[language]
+        intents = _mixed(self.intent, confidence, hypotheses)
+        sentiments = _mixed(self.sentiment, self.sentiment_confidence[language], hypotheses)
+        number = find_number(text)
+        likely = sum(p for other, p in hypotheses if find_number(other) == number)
+        return Understood(
+            text,
+            language,
+            _by_probability(self.intent.class_names, intents),
+            confidence.threshold,
+            _by_probability(self.sentiment.class_names, sentiments),
+            number,
+            number_sure=likely >= number_threshold,
+            yes=_yes_or_no_heard(hypotheses, confidence.threshold),
+        )
+
 
 def check_text_model(what: str, trained: Trained, names: tuple[str, ...]) -> None:
     """ValueError unless the model reads texts and its classes are among these."""
@@ -172,7 +208,27 @@ def yes_or_no(text: str) -> bool | None:
     return False if first in NO else None
 
 
+def _yes_or_no_heard(hypotheses: Sequence[tuple[str, float]], threshold: float) -> bool | None:
+    """`yes_or_no` of speech, in which no comma follows the word, if it is likely enough."""
+    answers = [(yes_or_no(re.sub(r"^(yes|no|ok) ", r"\1, ", text)), p) for text, p in hypotheses]
+    first = answers[0][0]
+    return first if sum(p for answer, p in answers if answer is first) >= threshold else None
+
+
 def _ranked(trained: Trained, confidence: Confidence, text: str) -> tuple[tuple[str, float], ...]:
-    samples = np.array([text], dtype=object)
-    p = confidence(trained.probabilities(samples))[0]
-    return tuple((trained.class_names[c], float(p[c])) for c in np.argsort(-p, kind="stable"))
+    return _by_probability(trained.class_names, _mixed(trained, confidence, [(text, 1.0)]))
+
+
+def _mixed(trained: Trained, confidence: Confidence, hypotheses: Sequence[tuple[str, float]]) -> np.ndarray:
+    """Probabilities (classes,) over texts of which each is so likely; what is left of 1, and "", may be anything."""
+    said = [(text, p) for text, p in hypotheses if text]
+    if not said:
+        return np.full(len(trained.class_names), 1 / len(trained.class_names))
+    weights = np.array([p for _, p in said], np.float64)
+    weights /= max(weights.sum(), 1.0)  # by rounding it may be a little more
+    p = confidence(trained.probabilities(np.array([text for text, _ in said], dtype=object)))
+    return weights @ p + (1 - weights.sum()) / p.shape[1]
+
+
+def _by_probability(names: Sequence[str], p: np.ndarray) -> tuple[tuple[str, float], ...]:
+    return tuple((names[c], float(p[c])) for c in np.argsort(-p, kind="stable"))

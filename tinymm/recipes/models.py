@@ -83,11 +83,11 @@ def _speech_crnn(cell: str) -> Choice:
     )
 
 
-def _transcribing(kind: str, joining: Joining, bidirectional: bool = False) -> Choice:
+def _transcribing(kind: str, joining: Joining, epochs: int = 25, batch_size: int = 32, **options: Any) -> Choice:
     return Choice(
         lambda: SpeechFrontEnd(kind, joining=joining),
-        lambda front_end, classes: SpeechToText(front_end.bands, len(front_end.labels), bidirectional=bidirectional),
-        *(25, 3),
+        lambda front_end, classes: SpeechToText(front_end.bands, len(front_end.labels), **options),
+        *(epochs, 3, batch_size),
         augment=True,
         task=Transcription(joining),
         folds=0,
@@ -124,6 +124,7 @@ MODELS: dict[str, dict[str, Choice]] = {
         "crnn-rnn": _speech_crnn("rnn"),
         "ctc": _transcribing("words", Joining()),
         "ctc-bidirectional": _transcribing("words", Joining(), bidirectional=True),
+        "ctc-requests": _transcribing("words", Joining(most=4), epochs=60, batch_size=16, hidden_size=192),
         "ctc-characters": _transcribing("characters", Joining(most=1)),
     },
     "text": {

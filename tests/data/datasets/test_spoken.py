@@ -5,7 +5,14 @@ import pytest
 
 from tinymm.data.audio.cepstrum import normalize_features
 from tinymm.data.audio.spectrogram import LogMel
-from tinymm.data.datasets.spoken import BUNDLED, load_spoken_digits, spoken_digits_origins
+from tinymm.data.datasets.spoken import (
+    BUNDLED,
+    NUMBER,
+    load_spoken_digits,
+    load_spoken_requests,
+    request_rows,
+    spoken_digits_origins,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +83,56 @@ def test_new_voices_are_understood(digits):
 
 
 def test_the_script_plans_what_the_file_holds(digits):
-    script = runpy.run_path(str(BUNDLED / "make_spoken_digits.py"))
+    script, synthesis = (runpy.run_path(str(BUNDLED / name)) for name in ("make_spoken_digits.py", "synthesis.py"))
     planned = script["takes"]()
     origins = spoken_digits_origins()
-    assert [take.digit for take in planned] == digits.y.tolist()
+    assert [take.label for take in planned] == digits.y.tolist()
     assert [take.voice for take in planned] == origins["voice"].tolist()
     np.testing.assert_allclose([take.speed for take in planned], origins["speed"], rtol=1e-6)
-    assert script["espeak_speaker"](3) == script["espeak_speaker"](3) != script["espeak_speaker"](4)
+    assert synthesis["espeak_speaker"](3) == synthesis["espeak_speaker"](3) != synthesis["espeak_speaker"](4)
+
+
+@pytest.fixture(scope="module")
+def requests():
+    return load_spoken_requests()
+
+
+def test_spoken_requests_are_sounds_with_transcripts(requests):
+    sounds = requests.sounds
+    assert len(sounds) == len(requests.intents) == len(requests.sentiments) >= 1500 and sounds.rate == 8000
+    assert all(sound.dtype == np.float32 and np.isfinite(sound).all() for sound in sounds.x)
+    lengths = np.array([len(sound) for sound in sounds.x]) / sounds.rate
+    assert lengths.min() > 0.12 and lengths.max() < 6
+    assert set(" ".join(sounds.y).split()) == set(sounds.class_names)
+    assert set(sounds.class_names) >= set("0123456789") and len(sounds.class_names) < 130
+    assert (BUNDLED / "spoken_requests.npz").stat().st_size < 3_000_000
+
+
+def test_each_row_is_said_with_its_intent_and_mood(requests):
+    rows, said = request_rows(), requests.intents >= 0
+    assert len({row.text for row in rows}) == len(rows)
+    meant = {row.text: (row.intent, row.sentiment) for row in rows}
+    for text, intent, mood in zip(
+        requests.sounds.y[said], requests.intents[said], requests.sentiments[said], strict=True
+    ):
+        plain = " ".join(dict.fromkeys(NUMBER if word.isdecimal() else word for word in text.split()))
+        row = text if text in meant else plain
+        if row in meant:  # a word said twice is lost in `plain`
+            assert meant[row] == (requests.intent_names[intent], requests.sentiment_names[mood])
+    assert len(np.unique(requests.intents[said])) == 15 and set(requests.sentiments[~said]) == {-1}
+
+
+def test_the_voices_are_those_of_the_digits(requests, digits):
+    voices = np.unique(requests.sounds.groups)
+    assert set(voices) <= set(digits.groups) and len(voices) > 100
+    whole, other = requests.intents >= 0, requests.sounds.y == ""
+    for voice in voices:
+        mine = requests.sounds.groups == voice
+        assert (mine & whole).sum() >= 6 and (mine & ~whole & ~other).sum() >= 6 and (mine & other).any()
+
+
+def test_its_script_plans_what_the_file_holds(requests):
+    planned = runpy.run_path(str(BUNDLED / "make_spoken_requests.py"))["takes"]()
+    assert [text for _, text in planned] == requests.sounds.y.tolist()
+    assert [take.voice for take, _ in planned] == requests.sounds.groups.tolist()
+    assert [take.label >= 0 for take, _ in planned] == (requests.intents >= 0).tolist()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.dataset import as_samples
 from tinymm.data.datasets.strings import Joining, transcripts
 
 RATE = 1000
@@ -92,3 +93,11 @@ def test_no_sounds():
     for data in (texts, recordings().subset([])):
         with pytest.raises(ValueError, match="expected at least one sound"):
             Joining()(data, 1, np.random.default_rng(0))
+
+
+def test_what_has_no_transcript_adds_no_word():
+    sounds = [np.full(100, level, np.float32) for level in (0.1, 0.2)]
+    data = Dataset(sounds, as_samples(["yes please", ""]), ("please", "yes"), "Some", "own", "CC0", rate=8000)
+    strings = Joining(most=4)(data, 50, np.random.default_rng(0))
+    assert {text for text in strings.y if text} <= {" ".join(["yes please"] * n) for n in range(1, 5)}
+    assert "" in strings.y

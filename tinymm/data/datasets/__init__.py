@@ -18,7 +18,7 @@ from tinymm.data.datasets.images import (
 from tinymm.data.datasets.multimodal import MultimodalDataset, MultimodalDigits, load_multimodal_digits, pair_digits
 from tinymm.data.datasets.own import open_dataset
 from tinymm.data.datasets.sounds import fetch_fsdd
-from tinymm.data.datasets.spoken import load_spoken_digits, spoken_digits_origins
+from tinymm.data.datasets.spoken import SpokenRequests, load_spoken_digits, load_spoken_requests, spoken_digits_origins
 from tinymm.data.datasets.texts import fetch_banking77, fetch_sentiment, fetch_trec
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "MultimodalDataset",
     "MultimodalDigits",
     "Senses",
+    "SpokenRequests",
     "fetch_banking77",
     "fetch_fashion_mnist",
     "fetch_fsdd",
@@ -39,6 +40,7 @@ __all__ = [
     "load_digits",
     "load_multimodal_digits",
     "load_spoken_digits",
+    "load_spoken_requests",
     "open_dataset",
     "pair_digits",
     "spoken_digits_origins",

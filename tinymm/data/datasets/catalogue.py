@@ -18,7 +18,7 @@ from tinymm.data.datasets.images import (
 )
 from tinymm.data.datasets.multimodal import load_multimodal_digits
 from tinymm.data.datasets.sounds import FSDD_FILE, fetch_fsdd
-from tinymm.data.datasets.spoken import load_spoken_digits
+from tinymm.data.datasets.spoken import load_spoken_digits, load_spoken_requests
 from tinymm.data.datasets.texts import (
     BANKING77_FILES,
     SENTIMENT_ARCHIVE,
@@ -110,6 +110,10 @@ CATALOGUE = {
     for entry in (
         Entry("digits", "image", 1797, 0, 10, "CC BY 4.0", load_digits, bundled=("digits.npz",)),
         Entry("spoken-digits", "audio", 3800, 0, 10, "MIT", load_spoken_digits, bundled=("spoken_digits.npz",)),
+        Entry(
+            *("spoken-requests", "audio", 2014, 0, 119, "MIT", lambda: load_spoken_requests().sounds),
+            bundled=("spoken_requests.npz", "spoken_requests.tsv"),
+        ),
         Entry("desk-requests", "text", 2517, 0, 15, "MIT", _desk_requests, bundled=("desk_requests.tsv",)),
         Entry(
             *("multimodal-digits", ALL_THREE, 1797, 359, 10, "CC BY 4.0, MIT", _multimodal_digits),

@@ -70,7 +70,7 @@ class Joining:
             rows = by_speaker[rng.choice(len(by_speaker), p=share)]
             chosen = rng.choice(rows, rng.integers(1, self.most + 1))
             sounds.append(self._joined([recordings.x[i] for i in chosen], recordings.rate, rng))
-            texts.append(" ".join(said[i] for i in chosen))
+            texts.append(" ".join(said[i] for i in chosen if said[i]))
             groups.append(speakers[chosen[0]])
         return replace(
             recordings,
