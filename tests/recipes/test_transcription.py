@@ -169,7 +169,7 @@ def test_features_are_standardised_by_the_training_sounds():
 
 def test_the_models_that_transcribe():
     names = [name for name, choice in MODELS["audio"].items() if isinstance(choice.task, Transcription)]
-    assert names == ["ctc", "ctc-bidirectional", "ctc-characters"]
+    assert names == ["ctc", "ctc-bidirectional", "ctc-requests", "ctc-characters"]
     recipe = Recipe(data="fsdd", model="ctc").complete()
     assert recipe.split == "official" and recipe.augment and isinstance(recipe.task, Transcription)
     assert Recipe(data="spoken-digits", model="ctc").complete().folds == 0
