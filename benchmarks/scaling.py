@@ -11,9 +11,9 @@ change them:
     parameter server    m(W) + 2 W a + 2 W v + u                   in step: all gradients go to one place, and parameters back
     asynchronous        max(c + 2 a + 2 v + u, W (2 a + 2 v + u))  nobody waits, but the server is one
 
-That is with a processor for each worker. Where W workers share P processors, what they compute, send and change takes
-max(1, W / P) times as long, and 1 + k (min(W, P) − 1) times as they share a memory too; and asynchronously P
-processors do no more than P batches in c + 2 (2 a + 2 v) + u, as both ends of a message are here.
+That is with a processor for each worker. Where W workers share P processors, in step they need ⌈W / P⌉ turns, and each takes
+1 + k (min(W, P) − 1) times as long, as they share a memory too. Asynchronously P processors do no more than P batches in
+c + 2 (2 a + 2 v) + u, as both ends of a message are here.
 
 What counts is the time to a given accuracy. W batches at once are worth less than W batches one after the other: in step
 they are one large batch (McCandlish et al. 2018), asynchronously each is up to W − 1 updates late. How many more samples it
@@ -71,7 +71,7 @@ class Costs:
         """Batches per second, if so many processors of one machine are there for the workers; by default one for each."""
         a, v, u, w = self.message, self.moving(parameters), self.update * parameters, workers
         shared = 1 if np.isinf(processors) else 1 + self.contention * (min(w, processors) - 1)
-        crowd = shared * max(1.0, w / processors)
+        crowd = shared * (1 if np.isinf(processors) else np.ceil(w / processors))  # a batch is about a time slice
         if way == "asynchronous":
             alone, server = shared * self.compute + 2 * a + 2 * v + u, 2 * a + 2 * v + u
             return w / max(alone, w * server, w / processors * (alone + 2 * a + 2 * v))
