@@ -81,9 +81,13 @@ class Score:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return [
             *(f"`{self.claim}`", f"{self.model} on {self.data}", tested, self.measure, f"**{self.figure()}**"),
-            *(str(len(self.found)), self.verdict(), f"{self.processor / 60:.1f} min"),
-            f"{self.clock / 60:.1f} min{disturbed}, {threads}",
+            *(str(len(self.found)), self.verdict(), _time(self.processor)),
+            f"{_time(self.clock)}{disturbed}, {threads}",
         ]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
 HEADER = ["claim", "model", "test", "measure", "mean", "seeds", "goal", "processor", "clock"]
