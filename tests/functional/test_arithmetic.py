@@ -57,6 +57,7 @@ def test_powers_of_zero_and_of_negative_numbers():
     assert gradient(lambda x: x**2, 0, -3) == [0, -6]
     assert gradient(lambda x: x ** np.array([0, 1, 2]), 0, 0, 0) == [0, 1, 0]
     assert gradient(lambda x: x ** np.array([0, 1]), 1e200, 1e200) == [0, 1]  # whose square is too large
+    assert gradient(lambda x: x ** np.array([0, 0]), np.inf, -np.inf) == [0, 0]
     assert tm.gradcheck(lambda x: x**3, np.array([-2.0, -0.5]), order=2)
 
 

@@ -66,10 +66,10 @@ def power(x, n):
 
 
 def _power_slope(x, n):
-    """n xⁿ⁻¹, and 0 for n = 0 even where x = 0."""
+    """n xⁿ⁻¹, and 0 for n = 0 even where x is 0 or ±∞."""
     if np.ndim(n) == 0 and not isinstance(n, Variable):  # one number: NumPy squares faster than it raises
         return n * x ** (n - 1) if n != 0 else np.zeros_like(x)
-    return n * x ** np.where(n == 0, 1, n - 1)
+    return n * x ** np.where(n == 0, 0, n - 1)
 
 
 power.gradient(
