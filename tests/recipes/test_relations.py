@@ -20,14 +20,14 @@ QUICK = Recipe(data="multimodal-digits", model="shared-space", batch_size=8, lr=
 
 @pytest.fixture(scope="module")
 def trained():
-    return train_model(replace(QUICK, epochs=10), together(48), validation=together(12, seed=1), seed=0)
+    return train_model(replace(QUICK, epochs=16), together(48), validation=together(12, seed=1), seed=0)
 
 
 def test_it_learns_to_bring_the_senses_together(trained):
     data = together(24, seed=1)
     judged = RELATIONS.judge([(data, trained.predict(data.x))])
     assert judged.summary["recall@1"][0] > 0.8
-    assert len(trained.history["validation_recall"]) == 10
+    assert len(trained.history["validation_recall"]) == 16
     points = judged.predictions
     expected = recall_at_k(points[:, 0], points[:, 2], data.y, data.y)
     assert judged.table["image → text"]["recall@1"][0] == expected
