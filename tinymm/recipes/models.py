@@ -142,10 +142,10 @@ MODELS: dict[str, dict[str, Choice]] = {
         "mmbigmodel": Choice(
             MultimodalFrontEnd,
             fused_model,
-            30,
+            60,
             augment=True,
             task=FUSED,
-            options={"senses": ",".join(SENSES), "fusion": "gated", "modality_dropout": 0.3},
+            options={"senses": ",".join(SENSES), "fusion": "gated", "modality_dropout": 0.5},
         ),
         "shared-space": Choice(
             MultimodalFrontEnd, shared_space, 30, augment=True, task=RELATIONS, options={"senses": ",".join(SENSES)}
