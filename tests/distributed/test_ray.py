@@ -1,6 +1,7 @@
 """Training on a Ray cluster: equal to one process, and no sample lost when a worker dies."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -147,6 +148,7 @@ def test_a_killed_node_is_survived(tmp_path):
         def kill_once(model):
             if not killed:
                 killed.append(nodes.remove_node(second, allow_graceful=False))
+                time.sleep(5)  # its worker, which talks to the other directly, goes on until it sees what happened
             return {"loss": 0.0}
 
         ours, _, history = train(synchronous, 4, workers=2, validation=kill_once)
