@@ -24,7 +24,7 @@ examples:
   tinymm train --data mnist-test --model cnn      MNIST's test images (downloaded once)
   tinymm train --data my/images --name first      your own: one folder of images per class
   tinymm train speech                             spoken digits; also sentiment, topic, intent, mnist
-  tinymm train multimodal --fusion late           digits seen, heard and read; relations finds one by another
+  tinymm train multimodal --fusion early          digits seen, heard and read; relations finds one by another
   tinymm train speech --split groups              each speaker left out in turn
   tinymm train speech-to-text --name heard        spoken digit strings to text; --data spoken-digits needs no download
   tinymm train intent --data desk --name desk     the bundled requests to a customer desk

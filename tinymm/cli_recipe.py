@@ -8,10 +8,12 @@ from typing import Any
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add the name of a recipe, and an option for everything that it says."""
+    from tinymm.data.datasets import ALL_THREE
     from tinymm.models.fusion import FUSIONS
     from tinymm.recipes import MODELS, OPTIMIZERS, RECIPES, SCHEDULES, SPLITS, Recipe
 
     usual = Recipe()
+    of_senses = MODELS[ALL_THREE]["mmbigmodel"].options
     choices = [(name, choice) for models in MODELS.values() for name, choice in models.items()]
     by_sense = "; ".join(f"for {sense} {', '.join(models)}" for sense, models in MODELS.items())
     parser.add_argument(
@@ -55,8 +57,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
     )
     add("--senses", "of a model of several senses, those that it shall have, e.g. image,text; by default all three")
-    add("--fusion", "how such a model joins its senses; by default gated", choices=FUSIONS)
-    add("--modality-dropout", "how probably a sense is taken away in training; by default 0.3", type=float)
+    add("--fusion", f"how such a model joins its senses; by default {of_senses['fusion']}", choices=FUSIONS)
+    add(
+        "--modality-dropout",
+        f"how probably a sense is taken away in training; by default {of_senses['modality_dropout']}",
+        type=float,
+    )
     add("--max-grad-norm", "longer gradients are clipped to this norm", type=float)
     add("--on-problem", "what to do about bad samples", choices=("raise", "drop"))
     add("--seed", "equal seeds give equal runs", type=int)

@@ -1,5 +1,6 @@
 """Models of several senses: trained, kept, and used with whatever senses there are."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from tinymm import checkpoint, runs
 from tinymm.data.datasets import ALL_THREE, Senses, load_multimodal_digits, open_dataset
 from tinymm.data.datasets.dataset import as_samples
+from tinymm.models import MMBigModel
 from tinymm.models.fusion import FUSIONS
 from tinymm.recipes import RECIPES, Recipe, Trained, cut, load_data, loading, train_model
 from tinymm.recipes.multimodal import LEVELS, MultimodalFrontEnd, accuracies_by_senses
@@ -47,6 +49,11 @@ def test_equal_data_have_equal_fingerprints_whatever_is_missing():
         silenced[3] = silenced[3]._replace(**{sense: None})
         other = replace(data, x=silenced)
         assert other.sha256() != data.sha256() and other.sha256() == replace(data, x=silenced.copy()).sha256()
+
+
+def test_the_recipe_joins_senses_as_the_model_does_by_itself():
+    recipe, usual = RECIPES["multimodal"].complete(), inspect.signature(MMBigModel).parameters
+    assert (recipe.fusion, recipe.modality_dropout) == (usual["fusion"].default, usual["modality_dropout"].default)
 
 
 @pytest.mark.parametrize("name", ["multimodal", "relations"])

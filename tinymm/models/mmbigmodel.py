@@ -38,7 +38,7 @@ class MMBigModel(Module):
     Raises:
         ValueError: no sense, an unknown fusion, or a number out of its range.
 
-    >>> model = MMBigModel(image=True, text=30, fusion="late")
+    >>> model = MMBigModel(image=True, text=30, fusion="early")
     >>> model(text=np.array([[5, 9, 2], [7, 3, 0]])).shape
     (2, 10)
     """
@@ -51,8 +51,8 @@ class MMBigModel(Module):
         image: bool = True,
         audio: int = 0,
         text: int = 0,
-        fusion: str = "gated",
-        modality_dropout: float = 0.3,
+        fusion: str = "late",
+        modality_dropout: float = 0.5,
     ):
         if fusion not in FUSIONS:
             raise ValueError(f"MMBigModel: fusion {fusion!r} is unknown: choose one of {', '.join(FUSIONS)}")

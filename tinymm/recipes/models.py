@@ -145,7 +145,7 @@ MODELS: dict[str, dict[str, Choice]] = {
             60,
             augment=True,
             task=FUSED,
-            options={"senses": ",".join(SENSES), "fusion": "gated", "modality_dropout": 0.5},
+            options={"senses": ",".join(SENSES), "fusion": "late", "modality_dropout": 0.5},
         ),
         "shared-space": Choice(
             MultimodalFrontEnd, shared_space, 30, augment=True, task=RELATIONS, options={"senses": ",".join(SENSES)}
