@@ -3,10 +3,12 @@
 python -m benchmarks.accuracy               all of them (hours on two cores)
 python -m benchmarks.accuracy speech        one of them; `--help` lists them, and the recipe of each row is in ROWS below
 python -m benchmarks.accuracy speech --seeds 1
+python -m benchmarks.accuracy mnist --resume    only what is missing of its seeds and folds, after an interruption
 
 A row is trained and tested as its recipe says, once from each seed, which also draws the folds where there are any.
 The mean over the seeds ± their standard deviation, and the time of a training, go into benchmarks/results/accuracy.md,
-where the rows that are not measured now stay as they were; the values of all folds into accuracy.json beside it.
+where the rows that are not measured now stay as they were; the values of all folds into accuracy.json beside it, fold by
+fold, so that `--resume` goes on where a measurement was stopped (what was measured by other code is not noticed).
 The other claims are `digits`, which adds scikit-learn's figures, and `curve` (`curve64` in float64): the reference model
 and PyTorch's twin on the same batches, epoch by epoch. For the fused senses see `python -m benchmarks.multimodal`.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ import numpy as np
 
 import tinymm as tm
 from benchmarks.machine import Strangers, describe
-from benchmarks.scoreboard import Score, keep
+from benchmarks.scoreboard import Score, Spent, keep, load
 from tinymm import functional as F
 from tinymm.data.datasets import load_digits, open_dataset
 from tinymm.data.loading import DataLoader
@@ -68,72 +71,52 @@ ROWS: dict[str, list[Row]] = {
 }
 
 
-def measure(claim: str, row: Row, seeds: int, folder: Path) -> None:
-    """Train and test from each seed, print the first measure of the recipe's task, and keep it with what is in `folder`."""
-    recipe, strangers = row.recipe.complete(), Strangers(time.process_time)
-    found: dict[int, list[float]] = {}
-    spent = Stopwatch()
+def measure(claim: str, row: Row, seeds: int, folder: Path, resume: bool = False) -> None:
+    """Train and test from each seed, print the first measure of the recipe's task, and keep it with what is in `folder`.
+
+    resume: what is there of this row is not measured again.
+    """
+    recipe = row.recipe.complete()
+    score = Score(
+        claim=claim,
+        model=str(recipe.model),
+        data=recipe.data + (f" and {recipe.extra_data}" if recipe.extra_data else ""),
+        tested=row.tested_on or f"{recipe.split} split",
+        goal=row.goal,
+        threads=get_num_threads(),
+        machine="{processor}, {processors} processors, {memory}, {system}, Python {python}".format(**describe()),
+    )
+    if resume:
+        score = next((kept for kept in load(folder / "accuracy.json") if kept.row == score.row), score)
     for seed in range(seeds):
-        name, found[seed] = fold_scores(row, seed, spent)
-        print(f"  seed {seed}: {' '.join(f'{score:.2%}' for score in found[seed])}", flush=True)
-        score = Score(
-            claim=claim,
-            model=str(recipe.model),
-            data=recipe.data + (f" and {recipe.extra_data}" if recipe.extra_data else ""),
-            tested=row.tested_on or f"{recipe.split} split",
-            measure=name,
-            found=found,
-            goal=row.goal,
-            processor=spent.processor / spent.rounds,
-            clock=spent.clock / spent.rounds,
-            threads=get_num_threads(),
-            strangers=strangers.share(),
-            machine="{processor}, {processors} processors, {memory}, {system}, Python {python}".format(**describe()),
-            date=time.strftime("%Y-%m-%d"),
-        )
-        keep(score, folder, ROWS)
+        if seed not in score.finished:
+            for longer in measure_seed(score, row, seed):
+                keep(score := longer, folder, ROWS)
+        print(f"  seed {seed}: {' '.join(f'{value:.2%}' for value in score.found[seed])}", flush=True)
     print("  ".join(filter(None, score.cells())), flush=True)
 
 
-@dataclass
-class Stopwatch:
-    """Seconds of the processor and of the clock, summed over `rounds`: `with stopwatch: …`."""
-
-    processor: float = 0.0
-    clock: float = 0.0
-    rounds: int = 0
-
-    def __enter__(self) -> None:
-        self.processor -= time.process_time()
-        self.clock -= time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        self.processor += time.process_time()
-        self.clock += time.perf_counter()
-        self.rounds += 1
-
-
-def fold_scores(row: Row, seed: int, training: Stopwatch) -> tuple[str, list[float]]:
-    """The first measure of the task by name, and its value on each fold, or the one on the test set."""
+def measure_seed(score: Score, row: Row, seed: int) -> Iterator[Score]:
+    """The score with one more fold, again and again until it has all of this seed."""
     recipe = replace(row.recipe, seed=seed).complete()
     task = recipe.task
     loaded = task.load(recipe)
-    done = []
     if row.tested_on:
-        test = task.test_set(open_dataset(row.tested_on))
-        with training:
-            trained = train_model(recipe, loaded.data, title=recipe.data, seed=seed)
-        done.append((test, trained.predict(test.x)))
+        folds = [(loaded.data, open_dataset(row.tested_on))]
     else:
         parts = task.cut(recipe, loaded)
-        folds = parts.folds or [(parts.train, parts.held)]
-        for i, (train, test_rows) in enumerate(folds):
-            with training:
-                trained = train_model(recipe, loaded.training(train), title=f"fold {i + 1}/{len(folds)}", seed=seed + i)
-            test = task.test_set(loaded.data.subset(test_rows))
-            done.append((test, trained.predict(test.x)))
-    name, values = next(iter(task.judge(done).summary.items()))
-    return name, values.tolist()
+        rows = parts.folds or [(parts.train, parts.held)]
+        folds = [(loaded.training(train), loaded.data.subset(test)) for train, test in rows]
+    for i in range(len(score.found.get(seed, [])), len(folds)):
+        train, test = folds[i]
+        strangers, processor, clock = Strangers(time.process_time), time.process_time(), time.perf_counter()
+        trained = train_model(recipe, train, title=f"fold {i + 1}/{len(folds)}", seed=seed + i)
+        spent = Spent(time.process_time() - processor, time.perf_counter() - clock, strangers.share())
+        test = task.test_set(test)
+        judged = task.judge([(test, trained.predict(test.x))])
+        name, (value,) = next(iter(judged.summary.items()))
+        score = replace(score, measure=name, folds=len(folds), date=time.strftime("%Y-%m-%d")).add(seed, value, spent)
+        yield score
 
 
 def report(name: str, result: Any, started: float) -> None:
@@ -278,6 +261,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"any of {', '.join(claims)}; all without one")
     parser.add_argument("--seeds", type=int, default=3, help="how often each row is trained (default: 3)")
+    parser.add_argument("--resume", action="store_true", help="measure only what the folder does not have yet")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the folder for accuracy.md and accuracy.json")
     options = parser.parse_args()
     if unknown := set(options.claims) - set(claims):
@@ -286,7 +270,7 @@ def main() -> None:
         parser.error(f"--seeds is {options.seeds}, but it takes at least one")
     for claim in options.claims or claims:
         for row in ROWS.get(claim, []):
-            measure(claim, row, options.seeds, options.output)
+            measure(claim, row, options.seeds, options.output, options.resume)
         if claim == "digits":
             peers_on_digits()
         if claim in OTHERS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,52 +20,81 @@ meanwhile."""
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a training took: seconds of the processor and of the clock, and the share that `Strangers` had meanwhile."""
+
+    processor: float
+    clock: float
+    strangers: float | None = None
+
+
+@dataclass(frozen=True)
 class Score:
     """How well one row did.
 
     Attributes:
         claim: the name under which it is measured again. model, data, tested: what, trained on what, tested how.
-        measure: the name of what was measured. found: of each seed the value on each fold, as shares of 1.
         goal: that the mean must reach, or for an error must not exceed.
-        processor, clock: seconds of training one model, the mean of all. threads: that it had.
-        strangers: the share of the processors that other programs took meanwhile, where the system tells.
-        machine: what it was measured on. date: when.
+        threads: that a training had. machine: what it was measured on. date: when last.
+        measure: the name of what was measured. folds: how many a seed has. found: of each seed the value on each fold
+            so far, as shares of 1.
+        spent: on one training, the mean of all.
     """
 
     claim: str
     model: str
     data: str
     tested: str
-    measure: str
-    found: dict[int, list[float]]
-    goal: float | None
-    processor: float
-    clock: float
-    threads: int
-    strangers: float | None
-    machine: str
-    date: str
+    goal: float | None = None
+    threads: int = 1
+    machine: str = ""
+    date: str = ""
+    measure: str = "accuracy"
+    folds: int = 1
+    found: dict[int, list[float]] = field(default_factory=dict)
+    spent: Spent = Spent(0.0, 0.0)
 
     @property
-    def means(self) -> np.ndarray:
-        """The mean over the folds of each seed."""
-        return np.array([np.mean(scores) for scores in self.found.values()])
+    def row(self) -> tuple[str, ...]:
+        """What tells it from other rows."""
+        return self.claim, self.model, self.data, self.tested
+
+    def add(self, seed: int, value: float, spent: Spent) -> Score:
+        """With the next fold of a seed."""
+        n = sum(map(len, self.found.values()))
+
+        def mean(before: float | None, now: float | None) -> float | None:
+            return now if before is None or not n else before if now is None else (n * before + now) / (n + 1)
+
+        found = self.found | {seed: [*self.found.get(seed, []), float(value)]}
+        means = {name: mean(before, getattr(spent, name)) for name, before in asdict(self.spent).items()}
+        return replace(self, found=found, spent=Spent(**means))  # type: ignore[arg-type]
+
+    @property
+    def finished(self) -> dict[int, float]:
+        """By seed of which all folds are there, the mean over them."""
+        return {seed: float(np.mean(values)) for seed, values in self.found.items() if len(values) == self.folds}
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(list(self.finished.values())))
 
     @property
     def reached(self) -> bool | None:
         """Whether the goal is met; None without one."""
         if self.goal is None:
             return None
-        above = self.means.mean() - self.goal
-        return bool(above <= ROUNDING if "error" in self.measure else above >= -ROUNDING)
+        above = self.mean - self.goal
+        return above <= ROUNDING if "error" in self.measure else above >= -ROUNDING
 
     def figure(self) -> str:
         """
-        >>> Score(*("", "", "", "", "accuracy"), {0: [0.9], 1: [0.8, 1.0]}, 0.88, 1, 1, 1, None, "", "").figure()
+        >>> Score("", "", "", "", folds=2, found={0: [0.9, 0.9], 1: [0.8, 1.0], 2: [0.3]}).figure()
         '90.00 % ± 0.00'
         """
-        spread = f" ± {100 * self.means.std(ddof=1):.2f}" if len(self.means) > 1 else ""
-        return f"{100 * self.means.mean():.2f} %{spread}"
+        seeds = list(self.finished.values())
+        spread = f" ± {100 * np.std(seeds, ddof=1):.2f}" if len(seeds) > 1 else ""
+        return f"{100 * self.mean:.2f} %{spread}"
 
     def verdict(self) -> str:
         """The goal, and whether it is reached."""
@@ -75,14 +104,13 @@ class Score:
 
     def cells(self) -> list[str]:
         """A line of the table."""
-        folds = {len(scores) for scores in self.found.values()}
-        tested = self.tested + (f", {max(folds)} folds" if max(folds) > 1 else "")
-        disturbed = "†" if self.strangers is not None and self.strangers > STRANGERS else ""
+        tested = self.tested + (f", {self.folds} folds" if self.folds > 1 else "")
+        disturbed = "†" if self.spent.strangers is not None and self.spent.strangers > STRANGERS else ""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return [
             *(f"`{self.claim}`", f"{self.model} on {self.data}", tested, self.measure, f"**{self.figure()}**"),
-            *(str(len(self.found)), self.verdict(), _time(self.processor)),
-            f"{_time(self.clock)}{disturbed}, {threads}",
+            *(str(len(self.finished)), self.verdict(), _time(self.spent.processor)),
+            f"{_time(self.spent.clock)}{disturbed}, {threads}",
         ]
 
 
@@ -98,13 +126,14 @@ def load(path: Path) -> list[Score]:
     if not path.exists():
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Score(**{**row, "found": {int(seed): x for seed, x in row["found"].items()}}) for row in rows]
+    found = [{int(seed): values for seed, values in row["found"].items()} for row in rows]
+    return [Score(**row | {"found": x, "spent": Spent(**row["spent"])}) for row, x in zip(rows, found, strict=True)]
 
 
 def keep(score: Score, folder: Path, order: Iterable[str] = ()) -> None:
     """Put a score in place of the one of the same row, and write accuracy.json and accuracy.md; claims in this order."""
-    rows = {(row.claim, row.model, row.data, row.tested): row for row in load(folder / "accuracy.json")}
-    rows[score.claim, score.model, score.data, score.tested] = score
+    rows = {kept.row: kept for kept in load(folder / "accuracy.json")}
+    rows[score.row] = score
     places = {claim: i for i, claim in enumerate(order)}
     scores = sorted(rows.values(), key=lambda row: places.get(row.claim, len(places)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,8 +143,8 @@ def keep(score: Score, folder: Path, order: Iterable[str] = ()) -> None:
 
 
 def page(scores: list[Score]) -> str:
-    """The scores as a Markdown page."""
-    lines = [HEADER, ["---"] * len(HEADER), *(score.cells() for score in scores)]
+    """The scores as a Markdown page; of a row only the seeds that are finished."""
+    lines = [HEADER, ["---"] * len(HEADER), *(score.cells() for score in scores if score.finished)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     machines = ", ".join(sorted({score.machine for score in scores}))
     how = "`python -m benchmarks.accuracy CLAIM` measures a row again."

@@ -1,30 +1,26 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from benchmarks.scoreboard import Score, keep, load
+from benchmarks.scoreboard import Score, Spent, keep, load
 
 SCORE = Score(
     claim="speech",
     model="cnn",
     data="fsdd",
     tested="official split",
-    measure="accuracy",
-    found={0: [0.98], 1: [0.99], 2: [1.0]},
     goal=0.99,
-    processor=90.0,
-    clock=60.0,
     threads=2,
-    strangers=0.01,
     machine="a machine",
     date="2026-01-01",
+    found={0: [0.98], 1: [0.99], 2: [1.0]},
+    spent=Spent(processor=90.0, clock=60.0, strangers=0.01),
 )
 
 
 def test_the_deviation_is_that_of_the_seeds_whose_scores_are_means_over_folds():
-    score = replace(SCORE, found={0: [0.5, 0.9], 1: [0.8, 0.8]})
-    np.testing.assert_allclose(score.means, [0.7, 0.8])
+    score = replace(SCORE, folds=2, found={0: [0.5, 0.9], 1: [0.8, 0.8]})
+    assert score.finished == pytest.approx({0: 0.7, 1: 0.8})
     assert score.figure() == "75.00 % ± 7.07"
     assert "official split, 2 folds" in score.cells()
     assert replace(SCORE, found={0: [0.5]}).figure() == "50.00 %"  # one seed has no deviation
@@ -46,8 +42,8 @@ def test_an_error_must_stay_below_its_goal():
 
 def test_a_clock_that_others_slowed_down_is_marked():
     assert "†" not in SCORE.cells()[-1] and "1.0 min, 2 threads" in SCORE.cells()[-1]
-    assert "†" in replace(SCORE, strangers=0.5).cells()[-1]
-    assert "†" not in replace(SCORE, strangers=None).cells()[-1]
+    assert "†" in replace(SCORE, spent=Spent(90, 60, strangers=0.5)).cells()[-1]
+    assert "†" not in replace(SCORE, spent=Spent(90, 60)).cells()[-1]
 
 
 def test_a_row_measured_again_takes_its_own_place(tmp_path):
@@ -59,6 +55,22 @@ def test_a_row_measured_again_takes_its_own_place(tmp_path):
     assert load(tmp_path / "new" / "accuracy.json") == [other, again, replace(SCORE, model="crnn")]
     page = (tmp_path / "new" / "accuracy.md").read_text(encoding="utf-8")
     assert "**50.00 %**" in page and page.count("| `speech` |") == 2 and "a machine." in page
+
+
+def test_folds_are_added_one_by_one_and_time_is_the_mean_of_all_trainings():
+    score = replace(SCORE, folds=2, found={}, spent=Spent(0, 0))
+    for seed, value, seconds in ((0, 0.9, 10), (0, 0.7, 20), (1, 1.0, 60)):
+        score = score.add(seed, value, Spent(seconds, 2 * seconds, strangers=seconds / 100))
+    assert score.found == {0: [0.9, 0.7], 1: [1.0]} and score.finished == pytest.approx({0: 0.8})
+    assert score.figure() == "80.00 %" and score.reached is False  # a seed counts once all its folds are there
+    assert [score.spent.processor, score.spent.clock, score.spent.strangers] == pytest.approx([30, 60, 0.3])
+    assert score.add(1, 1.0, Spent(30, 60)).spent.strangers == pytest.approx(0.3)
+
+
+def test_a_row_without_a_finished_seed_is_kept_but_not_shown(tmp_path):
+    keep(replace(SCORE, folds=2), tmp_path)
+    assert "| `speech` |" not in (tmp_path / "accuracy.md").read_text(encoding="utf-8")
+    assert load(tmp_path / "accuracy.json")[0].found == SCORE.found
 
 
 def test_there_are_no_scores_without_a_file(tmp_path):
