@@ -4,8 +4,10 @@ python -m benchmarks.multimodal                   both of the following, 3 seeds
 python -m benchmarks.multimodal fusion            accuracy of each sense alone and of each fusion, at every level
 python -m benchmarks.multimodal relations         recall@1 between the senses after contrastive training
 python -m benchmarks.multimodal fusion --seeds 1
+python -m benchmarks.multimodal fusion --resume   only what is missing of its seeds and models, after an interruption
 
-The first writes benchmarks/results/multimodal.md, and multimodal.png of the levels at which all senses are degraded.
+The first writes benchmarks/results/multimodal.md, multimodal.png of the levels at which all senses are degraded, and the
+values from each seed into multimodal.json, model by model.
 
 On `load_multimodal_digits()`: 1,438 samples to train on and 359 to test, which share no image, voice or typed form. All
 models are trained by the recipes `multimodal` and `relations`, with the same random degradations of all senses, and
@@ -16,7 +18,9 @@ noise is white, at a signal-to-noise ratio; typing errors come on top of those t
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,21 +66,23 @@ def split(recipe: Recipe) -> tuple[Dataset, Dataset]:
     return loaded.data.subset(parts.train), loaded.data.subset(parts.held)
 
 
-def accuracies(seed: int) -> np.ndarray:
-    """Train all models from one seed: the accuracy at each level (rows) of each model (columns)."""
+def accuracies(seed: int, found: dict[str, list[float | None]]) -> Iterator[str]:
+    """Train each model from one seed that is not yet in `found`, and put its accuracy at each level there; its name."""
+    missing = [name for name in MODELS if len(found.get(name, [])) != len(DEGRADED)]
+    if not missing:
+        return
     data, test = split(RECIPES["multimodal"])
     samples = [level.spoil(test.x, np.random.default_rng(1000 + seed)) for level in DEGRADED]
-    columns = []
-    for name, recipe in MODELS.items():
+    for name in missing:
         begun = time.perf_counter()
-        trained = train_model(recipe, data, title=f"seed {seed}, {name}", seed=seed)
-        column = []
+        trained = train_model(MODELS[name], data, title=f"seed {seed}, {name}", seed=seed)
+        column: list[float | None] = []
         for level, x in zip(DEGRADED, samples, strict=True):
             blind = set(str(trained.recipe.senses).split(",")) <= set(level.spoil.missing)
-            column.append(np.nan if blind else float((trained.probabilities(x).argmax(axis=1) == test.y).mean()))
-        columns.append(column)
+            column.append(None if blind else float((trained.probabilities(x).argmax(axis=1) == test.y).mean()))
+        found[name] = column
         print(f"  seed {seed}, {name}: {column[0]:.1%} ({time.perf_counter() - begun:.0f} s)", flush=True)
-    return np.transpose(columns)
+        yield name
 
 
 def table(tables: list[np.ndarray]) -> str:
@@ -95,14 +101,21 @@ def table(tables: list[np.ndarray]) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-def fusion(seeds: int, folder: Path) -> None:
-    """Measure all models from each seed; after each, the means so far go into multimodal.md and multimodal.png."""
-    started, tables = time.perf_counter(), []
+def fusion(seeds: int, folder: Path, resume: bool = False) -> None:
+    """Measure all models from each seed; after each, the means so far go into multimodal.md and multimodal.png.
+
+    resume: what is in multimodal.json is not measured again.
+    """
+    kept = folder / "multimodal.json"
+    found = json.loads(kept.read_text(encoding="utf-8")) if resume and kept.exists() else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    tables: list[np.ndarray] = []
     for seed in range(seeds):
-        tables.append(accuracies(seed))
+        columns = found.setdefault(str(seed), {})
+        for _ in accuracies(seed, columns):
+            write_atomically(kept, (json.dumps(found, indent=1) + "\n").encode())
+        tables.append(np.transpose([columns[name] for name in MODELS]).astype(float))  # None becomes NaN
         text = f"{table(tables)}\nMean of {seed + 1} seed{'s' if seed else ''}.\n"
-        print(f"\n{text}{time.perf_counter() - started:.0f} s", flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "multimodal.md", f"# Three senses, alone and fused\n\n{text}".encode())
         rows = [0] + [i for i, level in enumerate(DEGRADED) if level.name.startswith("all: ")]
         lines = {name: np.array(tables)[:, rows, i] for i, name in enumerate(MODELS)}
@@ -111,6 +124,7 @@ def fusion(seeds: int, folder: Path) -> None:
             plots.accuracy_against_noise(names, lines, "all senses are degraded", list(FUSIONS)),
             folder / "multimodal.png",
         )
+    print(f"\n{text}", flush=True)
 
 
 def relations(seeds: int) -> None:
@@ -130,6 +144,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help="fusion or relations; both without one")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--resume", action="store_true", help="of fusion, measure only what the folder does not have yet"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="the folder for multimodal.md and multimodal.png")
     options = parser.parse_args()
     parts = options.parts or ["fusion", "relations"]
@@ -138,7 +155,7 @@ def main() -> None:
     if options.seeds < 1:
         parser.error(f"--seeds is {options.seeds}, but it takes at least one")
     if "fusion" in parts:
-        fusion(options.seeds, options.output)
+        fusion(options.seeds, options.output, options.resume)
     if "relations" in parts:
         relations(options.seeds)
 

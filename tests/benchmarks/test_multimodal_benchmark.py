@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from benchmarks import multimodal
 from benchmarks.multimodal import DEGRADED, MODELS, table
+from tinymm.data.datasets import open_dataset
 
 
 def tables(best=0.7):
@@ -27,9 +31,38 @@ def test_a_sense_that_is_missing_has_no_accuracy():
     assert "| no image | – | 70.0 |" in table(rows)
 
 
-def test_a_page_and_a_picture_are_left(monkeypatch, tmp_path):
-    monkeypatch.setattr(multimodal, "accuracies", lambda seed: tables()[seed])
-    multimodal.fusion(2, tmp_path / "new")
+def test_a_page_and_a_picture_are_left_and_what_is_measured_is_not_measured_again(monkeypatch, tmp_path):
+    measured = []
+
+    def accuracies(seed, found):
+        """One model after the other; Ctrl-C before the last one from seed 1, once."""
+        for name in [name for name in MODELS if name not in found]:
+            if (seed, name) == (1, "low-rank") and len(measured) == 13:
+                measured.append("Ctrl-C")
+                raise KeyboardInterrupt
+            found[name] = [
+                None if name == "image" and level.name == "no image" else 0.6 + 0.2 * seed for level in DEGRADED
+            ]
+            measured.append((seed, name))
+            yield name
+
+    monkeypatch.setattr(multimodal, "accuracies", accuracies)
+    with pytest.raises(KeyboardInterrupt):
+        multimodal.fusion(2, tmp_path / "new")
+    assert "Mean of 1 seed." in (tmp_path / "new" / "multimodal.md").read_text(encoding="utf-8")
+    multimodal.fusion(2, tmp_path / "new", resume=True)
+    assert measured == [*((0, n) for n in MODELS), *((1, n) for n in list(MODELS)[:-1]), "Ctrl-C", (1, "low-rank")]
     page = (tmp_path / "new" / "multimodal.md").read_text(encoding="utf-8")
-    assert "Mean of 2 seeds." in page and all(name in page for name in MODELS)
+    assert "Mean of 2 seeds." in page and all(name in page for name in MODELS) and "| no image | – | 70.0 |" in page
     assert (tmp_path / "new" / "multimodal.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_model_that_sees_nothing_has_no_accuracy(monkeypatch):
+    data = open_dataset("multimodal-digits").subset(np.arange(24))
+    monkeypatch.setattr(multimodal, "split", lambda recipe: (data, data.subset(np.arange(6))))
+    quick = {n: replace(recipe, epochs=1) for n, recipe in MODELS.items() if n in ("image", "late")}
+    monkeypatch.setattr(multimodal, "MODELS", quick)
+    found = {"late": [0.5] * len(DEGRADED)}
+    assert list(multimodal.accuracies(0, found)) == ["image"]
+    assert [level.name for level, a in zip(DEGRADED, found["image"], strict=True) if a is None] == ["no image"]
+    assert not list(multimodal.accuracies(0, found))
