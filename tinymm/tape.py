@@ -141,24 +141,19 @@ class Operation:
     def __call__(self, *args: Any, **options: Any) -> Any:
         if options or (len(args) != len(self.names) and not self.variadic):
             args = self._bind(args, options)
-        arrays = []
-        tensors, sources = False, []
+        arrays, tensors, sources = list(args), False, []
         for position, value in enumerate(args):
             if isinstance(value, Variable):
-                tensors = True
+                arrays[position], tensors = value._array, True
                 if value.requires_grad:
-                    sources.append((position, value))
-                value = value._array
-            arrays.append(value)
+                    sources.append(position)
         try:
             result = self.formula(*arrays)
         except (ValueError, TypeError, IndexError) as error:
             raise self._explained(error, arrays) from None
         saved = None
         if self.saves:
-            *result, saved = result
-            if self.outputs == 1:
-                result = result[0]
+            result, saved = result if self.outputs == 1 else (result[:-1], result[-1])
         if not tensors:
             return result
         record = bool(sources) and is_recording()
@@ -240,45 +235,56 @@ class Node:
         self,
         operation: Operation,
         args: tuple,
-        sources: list[tuple[int, Variable]],
+        sources: list[int],
         outputs: tuple[Variable, ...],
         saved: Any,
     ):
         self.operation = operation
         self.order = next(_order)
-        # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
-        self.parents: Any = []  # loops here, because a comprehension is a call, and every operation comes by
-        for i, source in sources:
-            array = source._array
-            self.parents.append((i, source._node or source, source._index, array.shape, array.dtype))
-        self.versions: list[tuple[list[int], int]] = []
         self.outputs: Any = None
+        self.versions: list[tuple[list[int], int]] = []  # of every Tensor that a derivative needs, as it is now
+        # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
+        self.parents: Any = []
         self.steps: Any = []  # (derivative, its saved values, the parents it serves)
-        for served in (self.parents,) if operation.joint else zip(self.parents):
-            derivative = operation.joint or operation.derivatives.get(served[0][0])
-            if derivative is None:
-                name = operation.names[served[0][0]]
-                raise TypeError(
-                    f"{operation.name}: has no derivative with respect to {name}, which wants a gradient: pass its .detach()"
-                )
-            function, plan = derivative
-            values = []
-            for kind, i in plan:
-                values.append(self._find(kind, i, args, outputs, saved))
-            self.steps.append((function, values, served))
+        for i in sources:  # no comprehensions here: each is a call, and every operation comes by
+            source = args[i]
+            array = source._array
+            parent = i, source._node or source, source._index, array.shape, array.dtype
+            self.parents.append(parent)
+            if operation.joint is None:
+                self._save(operation.derivatives.get(i), (parent,), args, outputs, saved)
+        if operation.joint is not None:
+            self._save(operation.joint, self.parents, args, outputs, saved)
 
-    def _find(self, kind: str, i: int, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> Any:
-        """The value that a derivative asked for, and a note of its version."""
-        if kind == "argument":
-            value = args[i]
-            if isinstance(value, Variable):
-                self.versions.append((value._version, value._version[0]))
-            return value
-        if kind == "y":
-            if self.outputs is None:
-                self.outputs = [o._array for o in outputs]
-                self.versions.extend((o._version, o._version[0]) for o in outputs)
-            return _OUTPUT
+    def _save(self, derivative: Any, served: Any, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> None:
+        """Keep what a derivative asks for, with the versions that it has now."""
+        if derivative is None:
+            name = self.operation.names[served[0][0]]
+            raise TypeError(
+                f"{self.operation.name}: has no derivative with respect to {name}, which wants a gradient: pass its "
+                ".detach()"
+            )
+        function, plan = derivative
+        values = []
+        for kind, i in plan:
+            if kind == "argument":
+                value = args[i]
+                if isinstance(value, Variable):
+                    self.versions.append((value._version, value._version[0]))
+            elif kind == "y":
+                value = _OUTPUT
+                if self.outputs is None:
+                    self.outputs = []
+                    for output in outputs:
+                        self.outputs.append(output._array)
+                        self.versions.append((output._version, output._version[0]))
+            else:
+                value = self._find(kind, i, args, saved)
+            values.append(value)
+        self.steps.append((function, values, served))
+
+    def _find(self, kind: str, i: int, args: tuple, saved: Any) -> Any:
+        """What else a derivative may ask for."""
         if kind == "shape":
             return np.shape(args[i])
         if kind == "saved":
@@ -286,7 +292,9 @@ class Node:
         if kind == "wanted":
             return tuple(isinstance(a, Variable) and a.requires_grad for a in args)
         if kind == "rest":
-            return tuple(self._find("argument", j, args, outputs, saved) for j in range(i, len(args)))
+            rest = args[i:]
+            self.versions.extend((v._version, v._version[0]) for v in rest if isinstance(v, Variable))
+            return rest
         return tuple(np.shape(a) for a in args[i:])
 
     def check_buffers(self) -> None:
@@ -297,14 +305,12 @@ class Node:
                 "compute the output again, or keep it with backward(retain_graph=True)"
             )
 
-    def check_versions(self) -> None:
-        """Refuse to go on where a value has changed since it was used, and a number would be wrong."""
-        for cell, version in self.versions:
-            if cell[0] != version:
-                raise RuntimeError(
-                    f"backward: a tensor that {self.operation.name} needs for its derivative was changed in place "
-                    "after it was used: change a copy instead, or make the change after backward()"
-                )
+    def changed(self) -> RuntimeError:
+        """A value has changed since it was used, and a number would be wrong."""
+        return RuntimeError(
+            f"backward: a tensor that {self.operation.name} needs for its derivative was changed in place after it was "
+            "used: change a copy instead, or make the change after backward()"
+        )
 
     def send_back(self, g: Any, create_graph: bool, arrived: Gradients) -> None:
         """Add to what has arrived at each input its gradient, given the gradient(s) at the outputs."""
@@ -316,6 +322,8 @@ class Node:
             for value in values:
                 if isinstance(value, Variable):
                     inputs.append(value if create_graph else value._array)
+                elif value is _OUTPUT and not create_graph:
+                    inputs.append(self.outputs[0] if operation.outputs == 1 else self.outputs)
                 else:
                     inputs.append(self._value(value, create_graph))
             found = function(*inputs)
@@ -331,7 +339,8 @@ class Node:
                         d = d.copy()
                 if d.shape != shape or d.dtype != dtype:
                     d = _fit(d, shape, dtype)
-                _add(arrived, (target, index), d)
+                before = arrived.get((target, index))
+                arrived[target, index] = d if before is None else before + d
 
     def _value(self, value: Any, create_graph: bool) -> Any:
         """What a derivative is given for something saved that is no Tensor."""
@@ -381,41 +390,42 @@ def sweep(
     Returns {(node or leaf, output index): gradient} for `targets`, or for all leaves if there are none.
     Nodes that lead to no target are passed over.
     """
-    wanted = None if targets is None else {(t._node or t, t._index) for t in targets}
-    ends = {key for key, _ in wanted} if wanted is not None and len(wanted) == 1 else ()  # nothing beyond is asked for
+    wanted = {(t._node or t, t._index) for t in targets or ()}
+    places = {place for place, _ in wanted}
+    ends = places if len(wanted) == 1 else ()  # nothing beyond is asked for
     order = _reached(roots, ends)
-    if wanted is not None:
-        order = _leading_to({key for key, _ in wanted}, order, ends)
+    if targets is not None:
+        order = _leading_to(set(places), order, ends)
     for node in order:
-        node.check_versions()
+        for cell, version in node.versions:
+            if cell[0] != version:
+                raise node.changed()
 
     arrived: Gradients = {}
     for tensor, gradient in roots:
-        _add(arrived, (tensor._node or tensor, tensor._index), gradient)
+        key = tensor._node or tensor, tensor._index
+        arrived[key] = arrived[key] + gradient if key in arrived else gradient
     found: Gradients = {}
     with enable_grad() if create_graph else nullcontext():
         while order:
             node = order.pop()
-            g, several = arrived.pop((node, 0), None), node.operation.outputs > 1
-            if several:
-                g = [g, *(arrived.pop((node, i), None) for i in range(1, node.operation.outputs))]
-            if wanted is not None:
-                parts = enumerate(g if several else [g])
-                found.update({(node, i): part for i, part in parts if (node, i) in wanted and part is not None})
-            if g is None or (several and all(part is None for part in g)):
+            if node in places:
+                found.update({key: arrived[key] for key in wanted if key[0] is node and key in arrived})
+            if node.operation.outputs == 1:
+                g = arrived.pop((node, 0), None)
+                nothing = g is None
+            else:
+                g = [arrived.pop((node, i), None) for i in range(node.operation.outputs)]
+                nothing = all(part is None for part in g)
+            if nothing:
                 continue
             node.send_back(g, create_graph, arrived)
             if not retain_graph:
                 node.free()
-    if wanted is None:
+    if targets is None:
         return arrived  # all that is left are leaves
     found.update({key: g for key, g in arrived.items() if key in wanted})
     return found
-
-
-def _add(arrived: Gradients, key: tuple[Any, int], g: Any) -> None:
-    before = arrived.get(key)
-    arrived[key] = g if before is None else before + g
 
 
 def _reached(roots: Sequence[tuple[Variable, Any]], ends: Any) -> list[Node]:
@@ -427,7 +437,8 @@ def _reached(roots: Sequence[tuple[Variable, Any]], ends: Any) -> list[Node]:
         if node in ends:
             continue
         node.check_buffers()
-        for _, source, *_ in node.parents:
+        for parent in node.parents:
+            source = parent[1]
             if type(source) is Node and source not in nodes:
                 nodes.add(source)
                 stack.append(source)
@@ -438,7 +449,11 @@ def _leading_to(leading: set[Any], order: list[Node], ends: Any) -> list[Node]:
     """Of the nodes in their order, those from which one that is `leading` can be reached."""
     on_the_way = []
     for node in order:
-        if node not in ends and any(parent[1] in leading for parent in node.parents):
-            leading.add(node)
-            on_the_way.append(node)
+        if node in ends:
+            continue
+        for parent in node.parents:
+            if parent[1] in leading:
+                leading.add(node)
+                on_the_way.append(node)
+                break
     return on_the_way

@@ -155,11 +155,12 @@ class Tensor(Variable):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        array = data._array if isinstance(data, Variable) else data
-        super().__init__(array if type(array) is np.ndarray else _as_array(array), requires_grad)
-        if requires_grad and self._array.dtype.kind != "f":
+        if type(data) is not np.ndarray:
+            data = data._array if isinstance(data, Variable) else _as_array(data)
+        Variable.__init__(self, data, requires_grad)
+        if requires_grad and data.dtype.kind != "f":
             raise TypeError(
-                f"Tensor: only floating-point numbers have gradients, but the dtype is {self._array.dtype}: "
+                f"Tensor: only floating-point numbers have gradients, but the dtype is {data.dtype}: "
                 "give floats (1.0 instead of 1), or dtype=np.float32"
             )
 
