@@ -33,7 +33,9 @@ def _seed(caller: str, output: Tensor, gradient: Any, create_graph: bool) -> Any
                 f"{caller}: the output has shape {output.shape}, and only a scalar has one gradient: "
                 "reduce it first, e.g. with .sum(), or pass the gradient that arrives at it"
             )
-        gradient = np.ones(output.shape, output.dtype)
+        gradient = np.empty(output.shape, output.dtype)
+        gradient.fill(1)
+        return Tensor(gradient) if create_graph else gradient
     array = np.asarray(gradient)
     if array.shape != output.shape:
         raise ValueError(
@@ -280,13 +282,13 @@ class Tensor(Variable):
         retain = create_graph if retain_graph is None else retain_graph
         found = sweep([(self, seed)], None, create_graph, retain)
         for (leaf, _), g in found.items():
-            if g.shape != leaf.shape:
+            if g.shape != leaf._array.shape:
                 raise RuntimeError(
                     f"backward: a leaf had shape {g.shape} when it was used and has {leaf.shape} now: recompute the output"
                 )
-        for (leaf, _), g in found.items():
-            g = g if isinstance(g, Tensor) else Tensor(g)
-            with _adding:
+        with _adding:
+            for (leaf, _), g in found.items():
+                g = g if isinstance(g, Tensor) else Tensor(g)
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
 
     def mark_changed(self) -> None:

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -162,3 +164,18 @@ def test_several_parameters_of_both_precisions_at_once_are_the_same_as_one_by_on
     for together, single in zip((thetas, ms, vs), alone, strict=True):
         for a, b in zip(together, single, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_located_arrays_and_their_copies_are_updated_where_they_are():
+    first = optim.Located([np.ones((2, 3), np.float32), np.ones(5, np.float32)])
+    copied = copy.deepcopy(first)
+    gradients = [np.ones_like(array) for array in first]
+    optim.sgd(copied, gradients, None, 0.5)
+    assert all((array == 1).all() for array in first) and all((array == 0.5).all() for array in copied)
+
+
+def test_located_arrays_of_any_layout():
+    """What cannot be used where it lies is copied there and back, as in a plain list."""
+    thetas = optim.Located([np.ones((4, 3), np.float64).T, np.ones(5, np.float64)])
+    optim.sgd(thetas, [np.ones((3, 4)), np.ones(5)], None, 0.5)
+    assert all((theta == 0.5).all() for theta in thetas)

@@ -1,5 +1,6 @@
 """Optimisers: equal to PyTorch's and to the textbook's rules; clipping and schedules."""
 
+import copy
 import itertools
 import math
 
@@ -478,3 +479,21 @@ def test_the_shortest_schedules():
     np.testing.assert_allclose(rates(optim.CosineLR(optimizer(), 1, min_lr=0.1), 3), [0.4, 0.1, 0.1])
     np.testing.assert_allclose(rates(optim.WarmupLR(optimizer(), 1), 3), [0.4, 0.4, 0.4])
     assert rates(optim.CosineLR(optimizer(0.0), 2, min_lr=0.1), 3) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_arrays_that_were_replaced_or_copied_between_steps_are_the_ones_updated(replace):
+    parameter = tm.tensor(np.ones(3, np.float32), requires_grad=True)
+    optimizer = tm.optim.SGD([parameter], lr=1.0, momentum=0.5)
+    parameter.grad = tm.tensor(np.ones(3, np.float32))
+    optimizer.step()
+    before = parameter.data
+    if replace:
+        parameter.data = before.copy()
+        optimizer._state[0]["velocity"] = optimizer._state[0]["velocity"].copy()
+    else:
+        optimizer = copy.deepcopy(optimizer)
+        (parameter,) = optimizer.parameters
+        parameter.grad = tm.tensor(np.ones(3, np.float32))
+    optimizer.step()
+    assert parameter.tolist() == [-1.5] * 3 and before.tolist() == [0] * 3

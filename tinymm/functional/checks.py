@@ -32,11 +32,13 @@ def pair(operation_name, option, value, least):
     return int(both[0]), int(both[1])
 
 
+PRECISIONS = {np.dtype(np.float32)}, {np.dtype(np.float64)}
+
+
 def same_dtype(name, **arrays):
     """Kernels are compiled for one precision at a time."""
-    dtypes = {key: a.dtype for key, a in arrays.items() if a is not None}
-    if len(set(dtypes.values())) > 1 or next(iter(dtypes.values())) not in (np.float32, np.float64):
-        given = ", ".join(f"{key} is {dtype}" for key, dtype in dtypes.items())
+    if {a.dtype for a in arrays.values() if a is not None} not in PRECISIONS:
+        given = ", ".join(f"{key} is {a.dtype}" for key, a in arrays.items() if a is not None)
         raise TypeError(f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tinymm import kernels
 from tinymm.functional.checks import operand, same_dtype
 from tinymm.functional.shape import scatter
-from tinymm.tape import operation, plain_operation
+from tinymm.tape import Variable, operation, plain_operation
 
 # From this many multiplications on, our threaded kernel takes over. Below it NumPy's BLAS uses one thread, so that
 # its pool never wakes up beside ours.
@@ -15,11 +15,14 @@ _FOR_KERNEL = 64**3
 
 
 def _product(a, b):
-    """a @ b of arrays; large plain matrices go to the kernel."""
-    large = a.ndim == b.ndim == 2 and a.shape[0] * a.shape[1] * b.shape[1] > _FOR_KERNEL
-    if large and a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
+    """a @ b: of arrays straight away, large plain matrices in the kernel; of Tensors, in a derivative, recorded."""
+    if isinstance(a, Variable) or isinstance(b, Variable):
+        return _matmul(a, b)
+    if a.ndim != 2 or b.ndim != 2:
+        return np.matmul(a, b)
+    if a.size * b.shape[1] > _FOR_KERNEL and a.dtype == b.dtype and a.dtype in (np.float32, np.float64):
         return kernels.matmul.matmul(a, b)
-    return np.matmul(a, b)
+    return a.dot(b)  # np.matmul, but sooner there
 
 
 @operation()
@@ -34,8 +37,8 @@ def _matmul(a, b):
 
 
 _matmul.gradient(
-    a=lambda g, b: _matmul(g, np.swapaxes(b, -1, -2)),
-    b=lambda g, a: _matmul(np.swapaxes(a, -1, -2), g),
+    a=lambda g, b: _product(g, np.swapaxes(b, -1, -2)),
+    b=lambda g, a: _product(np.swapaxes(a, -1, -2), g),
 )
 
 
@@ -86,17 +89,22 @@ def linear(x, weight, bias=None):
         raise ValueError(f"linear: bias {bias.shape} must have one number per output: ({weight.shape[0]},)")
     if x.dtype != weight.dtype or (bias is not None and bias.dtype != weight.dtype):
         same_dtype("linear", x=x, weight=weight, bias=bias)
-    y = _product(_rows(x), weight.T)
+    y = _each_row(x, weight.T)
     if bias is not None:
         y += bias
-    return y.reshape(*x.shape[:-1], len(weight))
+    return y
 
 
 linear.gradient(
-    x=lambda g, weight: _matmul(_rows(g), weight).reshape(*g.shape[:-1], weight.shape[1]),
-    weight=lambda g, x: _matmul(_rows(g).T, _rows(x)),
+    x=lambda g, weight: _each_row(g, weight),
+    weight=lambda g, x: _product(_rows(g).T, _rows(x)),
     bias=lambda g: _rows(g).sum(0),
 )
+
+
+def _each_row(x, matrix):
+    """x @ matrix in one product, whatever the leading axes."""
+    return _product(x, matrix) if x.ndim == 2 else _product(_rows(x), matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def _rows(x):

@@ -67,7 +67,8 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
         raise IndexError(
             f"cross_entropy: labels run from {lowest} to {highest}, but {classes} logits mean labels 0 to {classes - 1}"
         )
-    weights, total = np.ones(len(targets), logits.dtype), counted
+    weights, total = np.empty(len(targets), logits.dtype), counted
+    weights.fill(1)
     if counted < len(targets):
         ignored = targets == ignore_index
         weights[ignored] = targets[ignored] = 0
@@ -76,7 +77,9 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
         weights *= weight[targets]
         total = np.sum(weights)
     if not label_smoothing and reduction in ("mean", "sum"):
-        return _summed_cross_entropy(logits, targets, weights / total if reduction == "mean" else weights)
+        if reduction == "mean":
+            weights /= total
+        return _summed_cross_entropy(logits, targets, weights)
     losses = _softmax_cross_entropy(logits, targets, weights)
     if label_smoothing:
         every = -log_softmax(logits, 1) if weight is None else -log_softmax(logits, 1) * weight

@@ -10,8 +10,8 @@ Numbers such as the learning rate reach a rule as an array of the dtype of θ, s
 import ctypes
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import carray, types
@@ -36,7 +36,7 @@ def sgd(
 ) -> None:
     """θ ← θ − η g; with a velocity v: v ← μ v + g, θ ← θ − η v or, after Nesterov, θ ← θ − η (g + μ v)."""
     rule = _sgd if velocities is None else _nesterov if nesterov else _momentum
-    _update(rule, thetas, gradients, [velocities], [[lr, weight_decay, momentum]] * len(thetas))
+    _update(rule, thetas, gradients, [velocities], [[lr, weight_decay, momentum]])
 
 
 def adagrad(
@@ -48,7 +48,7 @@ def adagrad(
     weight_decay: float = 0.0,
 ) -> None:
     """s ← s + g²; θ ← θ − η g / (√s + ε)."""
-    _update(_adagrad, thetas, gradients, [totals], [[lr, weight_decay, eps]] * len(thetas))
+    _update(_adagrad, thetas, gradients, [totals], [[lr, weight_decay, eps]])
 
 
 def rmsprop(
@@ -68,7 +68,7 @@ def rmsprop(
     With an array for the mean m ← α m + (1 − α) g the rule is centred: √(s − m²) takes the place of √s.
     """
     numbers = [lr, weight_decay, eps, alpha, 1 - alpha, momentum]
-    _update(_rmsprop, thetas, gradients, [squares, velocities, means], [numbers] * len(thetas))
+    _update(_rmsprop, thetas, gradients, [squares, velocities, means], [numbers])
 
 
 def adam(
@@ -84,8 +84,8 @@ def adam(
     weight_decay: float = 0.0,
 ) -> None:
     """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − η m̂ / (√v̂ + ε); a parameter's steps count from 1."""
-    numbers = {t: _adam_numbers(t, lr, beta1, beta2, eps, decay=weight_decay, keep=1.0) for t in set(steps)}
-    _update(_adam, thetas, gradients, [ms, vs], [numbers[t] for t in steps])
+    numbers = _of_each_step(steps, lambda t: _adam_numbers(t, lr, beta1, beta2, eps, decay=weight_decay, keep=1.0))
+    _update(_adam, thetas, gradients, [ms, vs], numbers)
 
 
 def adamw(
@@ -102,8 +102,8 @@ def adamw(
 ) -> None:
     """θ ← (1 − η λ) θ, then Adam's step with the gradient as it came."""
     keep = 1 - lr * weight_decay
-    numbers = {t: _adam_numbers(t, lr, beta1, beta2, eps, decay=0.0, keep=keep) for t in set(steps)}
-    _update(_adam, thetas, gradients, [ms, vs], [numbers[t] for t in steps])
+    numbers = _of_each_step(steps, lambda t: _adam_numbers(t, lr, beta1, beta2, eps, decay=0.0, keep=keep))
+    _update(_adam, thetas, gradients, [ms, vs], numbers)
 
 
 def _adam_numbers(step, lr, beta1, beta2, eps, decay, keep) -> list[float]:
@@ -113,29 +113,63 @@ def _adam_numbers(step, lr, beta1, beta2, eps, decay, keep) -> list[float]:
     return [rate, decay, eps * root, beta1, 1 - beta1, beta2, 1 - beta2, keep]
 
 
+def _of_each_step(steps: Sequence[int], numbers: Callable[[int], list[float]]) -> list[list[float]]:
+    """The numbers of each parameter's step; once, if all are at the same step."""
+    rows = {t: numbers(t) for t in set(steps)}
+    return list(rows.values()) if len(rows) == 1 else [rows[t] for t in steps]
+
+
+class Located(list[np.ndarray]):
+    """Arrays that stay the same from step to step, and where they are: to ask takes longer than to update a small one."""
+
+    def __init__(self, arrays: Iterable[np.ndarray]):
+        super().__init__(arrays)
+        dtypes = {array.dtype for array in self if array.flags.c_contiguous}
+        plain = len(dtypes) == 1 and all(array.flags.c_contiguous for array in self)
+        self.dtype = dtypes.pop() if plain else None  # that of all; None if their memory cannot be used as it is
+        self.addresses = _addresses(self)
+        self.sizes = tuple([array.size for array in self])
+
+    def __reduce__(self) -> Any:
+        return Located, (list(self),)  # copies are elsewhere
+
+
 def _update(
     rule: Any, thetas: Arrays, gradients: Arrays, states: Sequence[Arrays | None], numbers: list[list[float]]
 ) -> None:
-    """Run a rule over all parameters, those of one dtype at a time."""
-    rows = [thetas, gradients, *states]
+    """Run a rule over all parameters, those of one dtype at a time; one list of numbers for all, or one for each."""
     dtypes = {theta.dtype for theta in thetas}
     if len(dtypes) > 1:
         for dtype in dtypes:
             chosen = [i for i, theta in enumerate(thetas) if theta.dtype == dtype]
-            theirs = [row and [row[i] for i in chosen] for row in rows]
-            _update(rule, theirs[0], theirs[1], theirs[2:], [numbers[i] for i in chosen])  # type: ignore[arg-type]
+            theirs: list[Any] = [row and [row[i] for i in chosen] for row in (thetas, gradients, *states)]
+            own = [numbers[i] for i in chosen] if len(numbers) > 1 else numbers
+            _update(rule, theirs[0], theirs[1], theirs[2:], own)
         return
     for dtype in dtypes:
-        plain = [row and [np.asarray(array, dtype, order="C") for array in row] for row in rows]
-        addresses = [[_address(array) for array in row] if row else [0] * len(thetas) for row in plain]
-        addresses += [[0] * len(thetas)] * (STATES - len(states))
-        blocks, sizes, grain = _layout(tuple([theta.size for theta in thetas]))
-        work = blocks, sizes, np.array(addresses, np.int64), np.array(numbers, dtype)
-        threads.run(jit.instance(_blocks, rule), int(blocks[-1]), *work, grain=grain)
-        for row, used in zip(rows, plain, strict=True):
-            for array, changed in zip(row or (), used or (), strict=True):
+        sizes = thetas.sizes if isinstance(thetas, Located) else tuple([theta.size for theta in thetas])
+        layout = _layout(sizes)
+        addresses, copies = [], []
+        for row in (thetas, gradients, *states):
+            if row is None:
+                addresses.append(layout.nowhere)
+            elif isinstance(row, Located) and row.dtype is dtype:
+                addresses.append(row.addresses)
+            else:
+                plain = [np.asarray(array, dtype, order="C") for array in row]
+                addresses.append(_addresses(plain))
+                copies.append((row, plain))  # which must live until the work is done
+        addresses += [layout.nowhere] * (2 + STATES - len(addresses))
+        work = layout.blocks, layout.sizes, *addresses, np.array(numbers, dtype)
+        threads.run(jit.instance(_blocks, rule), layout.total, *work, grain=layout.grain)
+        for row, plain in copies:
+            for array, changed in zip(row, plain, strict=True):
                 if changed is not array and row is not gradients:
                     array[...] = changed
+
+
+def _addresses(arrays: Arrays) -> np.ndarray:
+    return np.array([_address(array) for array in arrays], np.int64)
 
 
 def _address(array: np.ndarray) -> int:
@@ -146,11 +180,20 @@ def _address(array: np.ndarray) -> int:
         return array.ctypes.data
 
 
+class _Layout(NamedTuple):
+    blocks: np.ndarray  # the number of each parameter's first block, and of the one after the last
+    sizes: np.ndarray
+    nowhere: np.ndarray  # the addresses of state arrays that a rule has no use for
+    total: int  # blocks
+    grain: int  # blocks worth a thread
+
+
 @functools.lru_cache
-def _layout(sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
-    """The number of each parameter's first block, and of the one after the last; the sizes; the blocks worth a thread."""
+def _layout(sizes: tuple[int, ...]) -> _Layout:
     blocks = np.cumsum([0, *(-(-size // BLOCK) for size in sizes)])
-    return blocks, np.array(sizes, np.int64), max(1, GRAIN * int(blocks[-1]) // max(sum(sizes), 1))
+    total = int(blocks[-1])
+    grain = max(1, GRAIN * total // max(sum(sizes), 1))
+    return _Layout(blocks, np.array(sizes, np.int64), np.zeros(len(sizes), np.int64), total, grain)
 
 
 def _pointer(address, like):
@@ -171,16 +214,17 @@ def _part(address, start, count, like):
 
 
 # The pattern of which each rule gets an instance, in which `kernel` is its name (see `jit.instance`).
-def _blocks(start, stop, blocks, sizes, addresses, numbers):
+def _blocks(start, stop, blocks, sizes, thetas, gradients, firsts, seconds, thirds, numbers):
     p = 0
     for block in range(start, stop):
         while blocks[p + 1] <= block:
             p += 1
         first = (block - blocks[p]) * BLOCK
-        count, like, at = min(sizes[p] - first, BLOCK), numbers[p], addresses[:, p]
+        count, like = min(sizes[p] - first, BLOCK), numbers[p if len(numbers) > 1 else 0]
         kernel(
-            _part(at[0], first, count, like), _part(at[1], first, count, like),
-            _part(at[2], first, count, like), _part(at[3], first, count, like), _part(at[4], first, count, like), like,
+            _part(thetas[p], first, count, like), _part(gradients[p], first, count, like),
+            _part(firsts[p], first, count, like), _part(seconds[p], first, count, like),
+            _part(thirds[p], first, count, like), like,
         )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class Optimizer:
         self.steps = [0] * len(self.parameters)  # of each parameter: one that joins late begins at 1
         self._require(lr=lr, weight_decay=weight_decay)
         self._state = [{name: np.zeros_like(p.data) for name in self._arrays} for p in self.parameters]
+        self._last: list[Any] = []  # the arrays of the last step: they seldom change
 
     def _require(self, limit: float = math.inf, **options: float) -> None:
         for name, value in options.items():
@@ -64,15 +65,26 @@ class Optimizer:
 
     def _apply(self, gradients: dict[int, np.ndarray]) -> None:
         """Update the parameters of these numbers with these gradients."""
-        thetas = [self.parameters[i].data for i in gradients]
+        thetas, *states = self._arrays_of(gradients)
         for (i, gradient), theta in zip(gradients.items(), thetas, strict=True):
-            self._check(i, theta, gradient)
+            if gradient.shape != theta.shape:
+                self._check(i, theta, gradient)
         for i in gradients:
             self.steps[i] += 1
-        states = {name: [self._state[i][name] for i in gradients] for name in self._arrays}
-        self.update(thetas, list(gradients.values()), [self.steps[i] for i in gradients], **states)
+        steps = [self.steps[i] for i in gradients]
+        self.update(thetas, list(gradients.values()), steps, **dict(zip(self._arrays, states, strict=True)))
         for i in gradients:
             self.parameters[i].mark_changed()
+
+    def _arrays_of(self, numbers: Iterable[int]) -> list[Arrays]:
+        """θ of the parameters of these numbers, and their state arrays: checked, and the same lists as long as they fit."""
+        rows = [[self.parameters[i].data for i in numbers]]
+        rows += [[self._state[i][name] for i in numbers] for name in self._arrays]
+        if [[*map(id, row)] for row in rows] != [[*map(id, row)] for row in self._last]:
+            for i, theta in zip(numbers, rows[0], strict=True):
+                self._check(i, theta, theta)
+            self._last = [kernels.optim.Located(row) for row in rows]
+        return self._last
 
     def _check(self, i: int, theta: np.ndarray, gradient: np.ndarray) -> None:
         """Whether the arrays of parameter i fit together."""
