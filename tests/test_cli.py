@@ -291,18 +291,7 @@ def test_help_is_shown_without_a_command(capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_keeps_what_was_trained(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "tinymm",
-        "train",
-        "--model",
-        "logistic",
-        "--epochs",
-        "100000",
-        "--folds",
-        "0",
-    ]
+    command = [sys.executable, "-m", "tinymm", "train", "--model", "logistic", "--epochs", "100000", "--folds", "0"]
     process = subprocess.Popen(
         [*command, "--output", str(tmp_path), "--name", "cut"],
         stdout=subprocess.PIPE,
@@ -310,7 +299,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path):
         text=True,
     )
     seen = ""
-    while "3/100000:" not in seen:  # training is under way
+    while "/100000:" not in seen:  # training is under way
         seen += process.stderr.read(1)
         assert process.poll() is None and len(seen) < 100_000, seen
     time.sleep(0.2)

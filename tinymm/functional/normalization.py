@@ -47,7 +47,8 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
 
     While training, mean and var are the batch's own (var with 1/n) and move the arrays `running_mean` and
     `running_var` (C,) in place by `momentum` (var with 1/(n−1)); else the running ones are used. Needs more than
-    one value per channel to train. ValueError for other shapes. Source: Ioffe & Szegedy 2015.
+    one value per channel to train. ValueError for other shapes, TypeError where the running ones cannot move by a
+    part. Source: Ioffe & Szegedy 2015.
     """
     if np.ndim(x) < 2 or np.shape(x)[1] != len(running_mean):
         raise ValueError(f"batch_norm: x is {np.shape(x)}, but axis 1 must have the {len(running_mean)} channels")
@@ -59,9 +60,15 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
         n = values.size // max(values.shape[1], 1)
         if n < 2:
             raise ValueError(f"batch_norm: training needs more than one value per channel, but x is {values.shape}")
+        y = normalize(x, axes, eps)
+        for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+            if not np.can_cast(values.dtype, running.dtype, "same_kind") or running.dtype.kind != "f":
+                raise TypeError(
+                    f"batch_norm: {name} is {running.dtype} and x {values.dtype}: both must be floats to train: convert "
+                    "with .astype(np.float32)"
+                )
         running_mean += momentum * (values.mean(axes) - running_mean)
         running_var += momentum * (values.var(axes, ddof=1) - running_var)
-        y = normalize(x, axes, eps)
     else:
         scale = (1 / np.sqrt(np.asarray(running_var) + eps)).astype(x.dtype)
         y = (x - np.asarray(running_mean, x.dtype).reshape(channel)) * scale.reshape(channel)

@@ -150,7 +150,7 @@ def _candidate_last(weight):
 
 def _run_forward(cell, x, weights, h0, c0, lengths, keep):
     weight_h, bias_h, weight_x, bias_x = weights
-    x = np.ascontiguousarray(x)
+    x = np.require(x, requirements=("C", "W"))  # for read-only arrays the kernels are not compiled
     samples, steps, features = x.shape
     hidden = weight_h.shape[1]
     width = hidden if cell == RNN else 4 * hidden
@@ -174,7 +174,7 @@ def _run_forward(cell, x, weights, h0, c0, lengths, keep):
     )  # fmt: skip
     if not keep:
         return outputs, h, c, None
-    h0, c0 = np.ascontiguousarray(h0), np.ascontiguousarray(c0)
+    h0, c0 = (np.require(state, requirements=("C", "W")) for state in (h0, c0))
     return outputs, h, c, Saved(cell, x, weight_h, weight_x, h0, c0, lengths, outputs, gates, cells)
 
 

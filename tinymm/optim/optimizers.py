@@ -21,7 +21,8 @@ Arrays = list[np.ndarray]
 class Optimizer:
     """What the optimisers share: the parameters θ, the learning rate η = `lr`, and a state array per parameter.
 
-    `parameters` is a list of Tensors that want gradients. ValueError if it is empty or an option makes no sense.
+    `parameters` is a list of Tensors that want gradients, float32 or float64, else TypeError. ValueError if it is empty
+    or an option makes no sense.
     """
 
     _arrays: tuple[str, ...] = ()  # names of the state arrays, zero at first
@@ -37,6 +38,11 @@ class Optimizer:
                 raise ValueError(
                     f"{type(self).__name__}: parameter {i} is no leaf Tensor that wants a gradient: "
                     "pass a list of them, such as model.parameters()"
+                )
+            if parameter.dtype not in (np.float32, np.float64):
+                raise TypeError(
+                    f"{type(self).__name__}: parameter {i} is {parameter.dtype}, but the update rules are compiled for "
+                    "float32 and float64: make it with .astype(np.float32)"
                 )
         if len({id(parameter) for parameter in self.parameters}) < len(self.parameters):
             raise ValueError(f"{type(self).__name__}: a parameter comes twice and would be updated twice: pass it once")
