@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinymm import checkpoint
+from tinymm.prediction import load_trained
 from tinymm.recipes import Recipe
 from tinymm.runs import train, versions
 
@@ -59,14 +60,7 @@ def reproduce(run: str | os.PathLike[str], progress: bool = True) -> Comparison:
     data have changed since. CheckpointError: its checkpoint is damaged.
     """
     folder = Path(run)
-    file = folder / "metrics.json"
-    if not file.is_file():
-        raise FileNotFoundError(f"reproduce: {folder} holds no metrics.json: give the folder of a run")
-    try:
-        before = json.loads(file.read_text(encoding="utf-8"))
-        recipe, recorded = Recipe(**before["recipe"]), before["data"]["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"reproduce: {file} is damaged or of another version ({error})") from None
+    recipe, before = recorded(folder)
     if "shared" in before:
         raise ValueError(
             f"reproduce: several processes trained {folder}, whose sums come in another order each time: no other run has "
@@ -74,11 +68,11 @@ def reproduce(run: str | os.PathLike[str], progress: bool = True) -> Comparison:
         )
     if before["interrupted"]:
         raise ValueError(f"reproduce: {folder} was interrupted: go on with tinymm train --resume {folder} first")
-    weights = checkpoint.load(folder / "checkpoint.npz")["model"]
-    found = recipe.task.load(recipe).sha256()
-    if found != recorded:
+    weights = load_trained(folder / "checkpoint.npz").model.state_dict()
+    found, learned = recipe.task.load(recipe).sha256(), before["data"]["sha256"]
+    if found != learned:
         raise ValueError(
-            f"reproduce: the data {recipe.data} have changed since: SHA-256 {found[:12]}…, and {recorded[:12]}… then"
+            f"reproduce: the data {recipe.data} have changed since: SHA-256 {found[:12]}…, and {learned[:12]}… then"
         )
     with tempfile.TemporaryDirectory() as place:
         again = train(recipe, place, "again", progress)
@@ -96,6 +90,23 @@ def reproduce(run: str | os.PathLike[str], progress: bool = True) -> Comparison:
             if version != installed.get(name)
         },
     )
+
+
+def recorded(folder: Path) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe of the run in this folder, and its metrics.json. FileNotFoundError or ValueError if that is none."""
+    file = folder / "metrics.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"reproduce: {folder} holds no metrics.json: give the folder of a run")
+    try:
+        numbers = dict(json.loads(file.read_text(encoding="utf-8")))
+        recipe, kinds = Recipe(**numbers["recipe"]), {"interrupted": bool, "versions": dict, "data": dict}
+        if wrong := [name for name, kind in kinds.items() if not isinstance(numbers[name], kind)]:
+            raise ValueError(f"{wrong[0]} is {numbers[wrong[0]]!r}")
+        if not isinstance(digest := numbers["data"]["sha256"], str):
+            raise ValueError(f"the SHA-256 of the data is {digest!r}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"reproduce: {file} is damaged or of another version ({error})") from None
+    return recipe, numbers
 
 
 def _flat(value: Any, name: str = "") -> Any:

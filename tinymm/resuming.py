@@ -34,7 +34,7 @@ class Unfinished:
         if file.is_file():
             try:
                 self.facts = dict(json.loads(file.read_text(encoding="utf-8")))
-            except ValueError as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ValueError(f"resume: {file} is damaged ({error}): train anew") from None
 
     @property

@@ -104,8 +104,7 @@ def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: i
     process is at it.
     """
     with taken_up(Path(run)) as work:
-        facts = work.facts or {}
-        recipe = Recipe(**facts["recipe"])
+        recipe, engine, facts = begun_with(work)
         loaded = recipe.task.load(recipe)
         if loaded.sha256() != facts["data_sha256"]:
             raise ValueError(
@@ -113,9 +112,26 @@ def resume(run: str | os.PathLike[str], progress: bool = True, snapshot_steps: i
             )
         work.begin(facts | {"stopped": facts["stopped"] + 1})
         parts = recipe.task.cut(recipe, loaded)
-        engine = Engine(**facts.get("engine", {}))
         with engine.open():
             return _carry_out(recipe, loaded, parts, work, work.run_folder, progress, snapshot_steps, engine)
+
+
+def begun_with(work: Unfinished) -> tuple[Recipe, Engine, dict[str, Any]]:
+    """What a run that was stopped began with: its recipe, where it was trained, and all that is written down.
+
+    ValueError if it was not written by this version, or has been damaged.
+    """
+    facts = work.facts or {}
+    try:
+        recipe, engine = Recipe(**facts["recipe"]), Engine(**facts.get("engine", {}))
+        kinds = {"data_sha256": str, "stopped": int, "versions": dict}
+        if wrong := [name for name, kind in kinds.items() if not isinstance(facts[name], kind)]:
+            raise ValueError(f"{wrong[0]} is {facts[wrong[0]]!r}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"resume: {work.folder / 'run.json'} is damaged or of another version ({error}): train anew"
+        ) from None
+    return recipe, engine, facts
 
 
 def _carry_out(

@@ -38,7 +38,7 @@ def expected():
     return {row.name: works[row.work](row.arrays(), row.options).results() for row in SMALL}
 
 
-@pytest.mark.parametrize("peer", ["torch", "jax", "mygrad", "autograd"])
+@pytest.mark.parametrize("peer", ["torch", pytest.param("jax", marks=pytest.mark.slow), "mygrad", "autograd"])
 def test_same_outputs_and_gradients(peer, expected, monkeypatch):
     pytest.importorskip(peer)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import scaling
 from benchmarks.scaling import WAYS, Costs, report, simulate, winner
 
 COSTS = Costs(message=1e-4, bandwidth=1e9, compute=0.02, spread=0.1)
@@ -31,7 +32,8 @@ def test_one_server_is_the_limit_and_large_models_want_their_gradients_shared():
     assert COSTS.slowest(100) > COSTS.slowest(10) > COSTS.slowest(1)
 
 
-def test_the_report_states_the_error():
+def test_the_report_states_the_error(monkeypatch):
+    monkeypatch.setattr(scaling, "WORKERS", (1, 2, 8, 50))
     text = report(COSTS, [("all-reduce", 2, 90.0, 100.0), ("asynchronous", 2, 120.0, 100.0)])
     assert "| all-reduce | 2 | 90.0 | 100.0 | -10% |" in text
     assert "Mean absolute error 15%, largest 20%." in text

@@ -35,6 +35,11 @@ def slow(x, rng):
     return x
 
 
+def unhurried(x, rng):
+    time.sleep(0.01)
+    return x
+
+
 def dying(x, rng):
     os._exit(3)
 
@@ -82,7 +87,7 @@ def stopped_and_resumed(way, path, epochs=6, stop=3, make=optim.SGD, **options):
         optimizer = make(model.parameters(), 0.1)
         schedule = optim.CosineLR(optimizer, epochs)
         parts = {"validation": validation, "schedule": schedule, "snapshots": Snapshots(path, steps=5)}
-        return model, optimizer, way.fit(model, loader(augment=slow), optimizer, epochs, **parts, **options)
+        return model, optimizer, way.fit(model, loader(augment=unhurried), optimizer, epochs, **parts, **options)
 
     with pytest.raises(KeyError, match="the power fails"):
         once(1)

@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import json
 import tarfile
 import warnings
 import wave
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +22,12 @@ from tinymm.data.datasets import open_dataset
 from tinymm.data.datasets.sounds import recordings_digest
 from tinymm.data.idx import read_idx
 from tinymm.data.image import read_image
+from tinymm.data.streaming import open_shards, write_shards
 from tinymm.data.text import NGrams, clean_text, read_lines, words
 from tinymm.prediction import load_trained
+from tinymm.reproducing import recorded
+from tinymm.resuming import Unfinished
+from tinymm.runs import begun_with
 
 
 class Target(NamedTuple):
@@ -40,8 +47,6 @@ def _npz(write: Callable = np.savez, **arrays: np.ndarray) -> bytes:
 
 
 def _saved(obj: object) -> bytes:
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         return tm.save(obj, Path(folder) / "saved.npz").read_bytes()
 
@@ -128,6 +133,54 @@ def _load(path: Path) -> None:
         tm.load(path, or_previous=True)
 
 
+def _metrics() -> list[bytes]:
+    """What a run's folder records, as `tinymm reproduce` reads it."""
+    from tinymm.recipes import Recipe
+
+    numbers = {"recipe": asdict(Recipe()), "data": {"sha256": "0" * 64}, "interrupted": False, "versions": {}}
+    return [json.dumps(numbers).encode(), json.dumps(numbers | {"history": {"loss": [1.0]}}, indent=2).encode()]
+
+
+def _run() -> list[bytes]:
+    """What a run that was stopped began with, as `tinymm train --resume` reads it."""
+    from tinymm.distributed.engine import Engine
+    from tinymm.recipes import Recipe
+
+    facts = {"recipe": asdict(Recipe()), "engine": asdict(Engine()), "versions": {"numpy": "2"}}
+    return [json.dumps(facts | {"data_sha256": "0" * 64, "stopped": 1}).encode()]
+
+
+def _shards() -> list[bytes]:
+    with TemporaryDirectory() as folder:
+        return [(_write_shards(folder) / "shards.json").read_bytes()]
+
+
+def _write_shards(folder: str | Path) -> Path:
+    return write_shards(folder, [(np.zeros((5, 2), np.float32), np.arange(5))], shard_size=3)
+
+
+def _open_shards(folder: Path) -> None:
+    index = folder / "shards.json"
+    content = index.read_bytes()
+    if not list(folder.glob("*.npy")):
+        index.unlink()
+        _write_shards(folder)
+        index.write_bytes(content)
+    open_shards(folder)
+
+
+def _inside(name: str, parse: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Have the file read by its name in a folder."""
+
+    def parse_folder(path: Path) -> None:
+        folder = path.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(path.read_bytes())
+        parse(folder)
+
+    return parse_folder
+
+
 TARGETS = {
     "checkpoint": Target(".npz", _checkpoints, _load, (CheckpointError,)),
     "trained": Target(".npz", _trained, load_trained, (CheckpointError,)),
@@ -136,6 +189,9 @@ TARGETS = {
     "image": Target(".png", _images, read_image, (ValueError,), "PIL"),
     "sound": Target(".wav", _sounds, lambda path: read_sound(path, 8000), (ValueError,), "soundfile"),
     "archive": Target(".tar.gz", _archives, recordings_digest, (ValueError,)),
+    "metrics": Target(".json", _metrics, _inside("metrics.json", recorded), (ValueError,)),
+    "run": Target(".json", _run, _inside("run.json", lambda folder: begun_with(Unfinished(folder))), (ValueError,)),
+    "shards": Target(".json", _shards, _inside("shards.json", _open_shards), (ValueError, FileNotFoundError)),
     "text": Target(".txt", _texts, _read_words, (ValueError,)),
 }
 

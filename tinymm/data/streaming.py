@@ -224,7 +224,7 @@ def open_shards(folder: str | os.PathLike[str]) -> list[ShardedArray]:
             [str(name) for name in index["fields"]],
             [int(n) for n in index["sizes"]],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"StreamingLoader: {path} is damaged ({error!r}): write the shards again") from None
     if (
         version != FORMAT

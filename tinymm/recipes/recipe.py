@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Recipe:
         those that it shall have, with commas between them.
     folds: of the cross-validation, 0 leaves it out; with groups, None leaves out each group by itself.
 
-    ValueError for names that do not exist and numbers that make no sense.
+    ValueError for names that do not exist and numbers that make no sense, TypeError for what is of another type.
     """
 
     data: str = "digits"
@@ -77,6 +77,9 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for option, kind in get_type_hints(Recipe).items():
+            if not _is_of(kind, value := getattr(self, option)):
+                raise TypeError(f"{option} is {value!r}, but it must be {getattr(kind, '__name__', kind)}")
         known: dict[str, Any] = {
             "fusion": FUSIONS,
             "model": MODEL_NAMES,
@@ -140,6 +143,14 @@ class Recipe:
         """What its model is for. ValueError: the model is for another sense."""
         complete = self.complete()
         return MODELS[sense_of(complete.data)][str(complete.model)].task
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    """Whether the value is what the annotation says: an integer serves as a float, but True and False as neither."""
+    kinds = get_args(kind) or (kind,)
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))
 
 
 # The recipes by name; the first is what is trained when no name is given.
