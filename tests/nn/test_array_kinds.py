@@ -1,4 +1,4 @@
-"""Arrays of every kind as inputs of every layer that trains: taken, with the same result, or refused in one clear sentence."""
+"""Arrays of every kind into every layer that trains: taken, with the same result, or refused in one clear sentence."""
 
 import re
 
