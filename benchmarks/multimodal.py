@@ -50,7 +50,7 @@ DEGRADED = [
     Level("as recorded"),
     *(Level(f"image noise σ {sigma}", Degradation(noise=sigma)) for sigma in (0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Level(f"sound at {snr:+} dB", Degradation(snr=snr)) for snr in (10, 5, 0, -5, -10)),
-    *(Level(f"{errors} more typing errors", Degradation(errors=errors)) for errors in (1, 2, 3, 4)),
+    *(Level(f"{errors} more typing error{'s' * (errors > 1)}", Degradation(errors=errors)) for errors in (1, 2, 3, 4)),
     *(Level(f"all: {name}", spoil) for name, spoil in LEVELS.items() if name != "as recorded"),
     *(Level(f"no {sense}", Degradation(missing=(sense,))) for sense in SENSES),
 ]

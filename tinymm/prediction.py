@@ -15,6 +15,7 @@ from tinymm.data.audio import resample
 from tinymm.data.datasets import ALL_THREE, Senses
 from tinymm.data.datasets.dataset import as_samples
 from tinymm.recipes import Answer, Judged, Recipe, Trained
+from tinymm.recipes.images import ImageFrontEnd
 from tinymm.runs import load_kernels
 
 
@@ -88,8 +89,8 @@ def _read(trained: Trained, item: str | Senses) -> Any:
 def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[Judged, str]:
     """The scores of a run's model: on what was held out when it was trained, or on all of another data set.
 
-    Returns the scores, of one fold, and what was tested on. ValueError if the model is for another sense or other
-    classes.
+    Sounds of another rate and images of another size are brought to what the model was trained on. Returns the scores, of
+    one fold, and what was tested on. ValueError if the model is for another sense or other classes.
     """
     trained = load_trained(path)
     task = trained.task
@@ -108,5 +109,7 @@ def evaluate(path: str | os.PathLike[str], data: str | None = None) -> tuple[Jud
     if tested.rate != trained.front_end.rate:
         sounds = [resample(sound, tested.rate, trained.front_end.rate) for sound in tested.x]  # type: ignore[arg-type]
         tested = replace(tested, x=sounds, rate=trained.front_end.rate)  # type: ignore[arg-type]
+    if isinstance(trained.front_end, ImageFrontEnd):
+        tested = replace(tested, x=trained.front_end.sized(tested.x))
     tested = task.test_set(tested)
     return task.judge([(tested, trained.predict(tested.x))]), what

@@ -103,6 +103,15 @@ def test_what_cannot_be_read_is_one_sentence_and_status_2(at_home, capsys, given
     assert "Traceback" not in out + error and "Hello! What can I do for you?" in out
 
 
+def test_a_file_is_called_by_its_name(at_home, tmp_path, capsys):
+    pytest.importorskip("soundfile")
+    (tmp_path / "cut.wav").write_bytes(b"RIFF")
+    (tmp_path / "cut.png").write_bytes(b"PNG")
+    for given in (["--wav", "cut.wav"], ["--image", "cut.png"]):
+        assert main(["desk", *given, "--no-transcript", "--quiet"]) == 2
+        assert f"\n{given[1]} is not a" in capsys.readouterr().out
+
+
 def test_a_megabyte_of_text(at_home, capsys):
     assert main(["desk", "--say", "where is my parcel " * 60_000, "--json", "--no-transcript"]) == 0
     (turn,) = json_lines(capsys)

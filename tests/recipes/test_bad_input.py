@@ -7,7 +7,7 @@ import pytest
 
 from tinymm import checkpoint
 from tinymm.cli import main
-from tinymm.recipes import Recipe, train_model
+from tinymm.recipes import Recipe, loading, train_model
 
 from .samples import images, sounds, texts, together
 
@@ -203,6 +203,16 @@ def test_relations_are_found_by_any_sense(predicted):
 
 
 # --- whole data sets ---
+
+
+def test_evaluating_on_images_of_another_size(runs, monkeypatch, capsys):
+    made = {"larger": images(shape=(1, 16, 16)), "coloured": images(shape=(3, 8, 8))}
+    monkeypatch.setattr(loading, "open_dataset", lambda name, *_: made[name])
+    assert main(["evaluate", str(runs["image"]), "--data", "larger", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0.9
+    assert main(["evaluate", str(runs["image"]), "--data", "coloured"]) == 2
+    error = capsys.readouterr().err
+    assert "trained on images of 1×8×8, but these are 3×8×8" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

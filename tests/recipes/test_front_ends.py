@@ -204,6 +204,16 @@ def test_an_explanation_names_the_words_that_decide():
     assert SoundFrontEnd().explanation(None, ()) == ""
 
 
+def test_words_are_weighed_without_collecting_the_terms_again_for_each_of_them(monkeypatch):
+    """Otherwise a report on some ten thousand terms takes a minute."""
+    data, collected, real = texts(), [], TermsFrontEnd.terms.fget
+    front_end = terms()
+    front_end.fit_prepare(data)
+    monkeypatch.setattr(TermsFrontEnd, "terms", property(lambda self: collected.append(self) or real(self)))
+    weight, words = front_end.weights(BagOfTerms(len(real(front_end)), 2))
+    assert weight.shape == (2, len(words)) and len(words) > 20 and len(collected) == 1
+
+
 def test_feature_maps_are_what_the_first_convolution_answers():
     from tinymm.recipes import Recipe, train_model
     from tinymm.recipes.images import first_feature_maps

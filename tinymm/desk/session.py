@@ -168,9 +168,15 @@ def _now() -> str:
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong as a sentence to a customer: without the name of the function that found it."""
+    """What went wrong as a sentence to a customer: without the name of the function that found it.
+
+    >>> _sentence(ValueError("read_image: number.png is empty")), _sentence(ValueError("the picture is blank"))
+    ('number.png is empty.', 'The picture is blank.')
+    """
     message = str(error)
     head, colon, rest = message.partition(": ")
     if colon and head.replace("_", "").replace(".", "").isalpha() and "_" in head:
         message = rest
-    return f"{message[:1].upper()}{message[1:]}{'' if message.endswith(('.', '!', '?')) else '.'}"
+    first = message.split(maxsplit=1)[0] if message else ""
+    begun = message[:1].upper() + message[1:] if first.isalpha() else message  # a file is called as it is
+    return f"{begun}{'' if message.endswith(('.', '!', '?')) else '.'}"

@@ -68,20 +68,34 @@ class ImageFrontEnd(FrontEnd):
         return self.standardizer.transform(rows if rng is None else self.augmentation(rows, rng))
 
     def read(self, item: str) -> np.ndarray:
-        """An image file as bright ink in the shape that the model was trained on.
+        """An image file as bright ink in the shape that the model was trained on, see `sized`.
 
-        An image of that size is taken as it is; from any other the ink is cut out and brought to it. Dark ink on light
-        paper is turned around. ValueError if there is none.
+        Dark ink on light paper is turned around. ValueError if there is none.
         """
-        channels, rows, columns = self.image_shape
-        image = bright_ink(read_image(item, grey=channels == 1)[None])
+        image = bright_ink(read_image(item, grey=self.image_shape[0] == 1)[None])
         if image.min() == image.max():
             raise ValueError(f"there is no ink on {item}")
-        if image.shape[2:] != (rows, columns):
-            margin = 4 if (rows, columns) == (28, 28) else 0  # as MNIST and the UCI digits have it
-            framed = channels == 1
-            image = frame_ink(image, (rows, columns), margin) if framed else resize(image, (rows, columns), "area")
-        return image[0].astype(np.float32)
+        return self.sized(image)[0].astype(np.float32)
+
+    def sized(self, images: np.ndarray) -> np.ndarray:
+        """Images (N, C, H, W) of bright ink in the shape that the model was trained on.
+
+        Images of that size are taken as they are; from any other the ink is cut out and brought to it, or a coloured
+        image as a whole. ValueError for another number of channels.
+        """
+        channels, *size = self.image_shape
+        if images.shape[1] != channels:
+            raise ValueError(
+                f"the model was trained on images of {_times(self.image_shape)}, but these are "
+                f"{_times(images.shape[1:])}: the channels must be the same, try data.image.to_grey"
+            )
+        if images.shape[2:] == (size[0], size[1]):
+            return images
+        if channels > 1:
+            return resize(images, (size[0], size[1]), "area")
+        return frame_ink(
+            images, (size[0], size[1]), 4 if size == [28, 28] else 0
+        )  # as MNIST and the UCI digits have it
 
     def pictures(self, samples: np.ndarray) -> np.ndarray | None:
         return samples if samples.shape[1] in (1, 3) else None  # grey or coloured
@@ -117,5 +131,5 @@ def first_feature_maps(model: Module, x: Any) -> np.ndarray | None:
     return found[0] if found else None
 
 
-def _times(shape: Shape) -> str:
+def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))

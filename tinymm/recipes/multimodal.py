@@ -41,7 +41,7 @@ SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au"}
 LEVELS = {
     "as recorded": Degradation(),
     **{
-        f"σ {noise}, {snr:+} dB, {errors} errors": Degradation(noise, snr, errors)
+        f"σ {noise}, {snr:+} dB, {errors} error{'s' * (errors > 1)}": Degradation(noise, snr, errors)
         for noise, snr, errors in ((0.2, 5, 1), (0.2, 0, 2), (0.3, 0, 3), (0.3, -5, 4), (0.4, -5, 4), (0.5, -10, 5))
     },
 }

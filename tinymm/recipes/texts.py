@@ -74,8 +74,9 @@ class TermsFrontEnd(_TextFrontEnd):
         weight = model.weight.data * np.concatenate([np.asarray(v.tfidf.idf) for v in self.vectorizers])
         if self.ratio:
             weight *= self.ratio.ratio
-        words = [i for i, term in enumerate(self.terms) if term[0] not in "#?"]
-        return weight[:, words], [self.terms[i] for i in words]
+        terms = self.terms
+        words = [i for i, term in enumerate(terms) if term[0] not in "#?"]
+        return weight[:, words], [terms[i] for i in words]
 
     def explanation(self, model: BagOfTerms, class_names: Sequence[str]) -> str:
         """For each class the words with the largest weights."""
