@@ -284,6 +284,24 @@ def test_unknown_options_and_commands_exit_with_2(capsys):
     capsys.readouterr()
 
 
+def test_a_reader_that_has_enough_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "tinymm", "data", "list"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_another_broken_pipe_is_told(monkeypatch, capsys):
+    def lost(*arguments, **options):
+        raise BrokenPipeError("the worker is gone")
+
+    monkeypatch.setattr("tinymm.prediction.load_trained", lost)
+    assert main(["predict", "run", "text"]) == 2
+    assert capsys.readouterr().err == "tinymm predict: the worker is gone\n"
+
+
 def test_help_is_shown_without_a_command(capsys):
     assert main([]) == 0
     assert "tinymm train" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -50,7 +51,8 @@ class UsageError(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 done, 1 not the same, 2 wrong input (see stderr), 130 Ctrl-C."""
+    """Run the command line; returns the exit status: 0 done, 1 not the same, 2 wrong input (see stderr), 130 Ctrl-C,
+    141 nobody reads on, as in `tinymm … | head -1`."""
     command = "tinymm"
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -62,13 +64,27 @@ def main(arguments: list[str] | None = None) -> int:
             parser.print_help()
             return 0
         command = f"tinymm {options.command}"
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt as interrupt:
         print(f"\ninterrupted: {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, ArithmeticError) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141
         print(f"{command}: {_as_typed(str(error))}", file=sys.stderr)
         return 2
+
+
+def _nobody_reads() -> bool:
+    """Whether the standard output is a pipe without a reader; from now on what is written there is lost in silence."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _as_typed(message: str) -> str:
