@@ -23,12 +23,14 @@ from tinymm.kernels.convolution import (
     pack_filters,
     plain,
 )
-from tinymm.kernels.jit import CONTRACT, kernel
-from tinymm.kernels.memory import scratch
-from tinymm.kernels.tile import ROWS, TILE_BYTES, tile_by_tables, width
+from tinymm.kernels.jit import REASSOCIATE, kernel
+from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.rows import add_row, copy_row
+from tinymm.kernels.tile import ROW_VECTORS, ROWS, TILE_BYTES, VECTOR_BYTES, row_by_tables, tile_by_tables, width
 from tinymm.kernels.transpose import transpose
 
 NONE = 4
+CODES = NONE + 1  # rows for a window where each code has one: what nobody won goes to the last, and counts for nothing
 WINDOWS = 32  # at a time: what belongs to them stays in the first-level cache
 
 
@@ -43,12 +45,10 @@ def _windows(layout: Layout, out: Pair) -> np.ndarray:
 def _forward(start, stop, x, layout, places, offsets, weight, bias, y, codes):
     """`weight` (panels, K, WIDTH), `bias` (panels, WIDTH); `start` and `stop` count the panels, image by image."""
     panels, depth, columns = weight.shape
-    filters, windows = y.shape[1], len(places) // 4
-    y, codes = y.reshape((len(y), filters, windows)), codes.reshape((len(y), filters, windows))
-    b_step = np.arange(depth) * columns
     size = layout.rows * layout.columns * x.shape[1]
     direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    b_step = np.arange(depth) * columns
     tiles = scratch(4 * WINDOWS + ROWS, columns, x)
     best, winner = scratch(WINDOWS, columns, x), scratch(WINDOWS, columns, x)
     winner_turned = scratch(columns, WINDOWS, x)
@@ -58,28 +58,41 @@ def _forward(start, stop, x, layout, places, offsets, weight, bias, y, codes):
         if n != filled and not direct:
             fill(buffer, x[n], layout)
             filled = n
-        first = panel * columns
-        some = min(filters - first, columns)
-        for w in range(0, windows, WINDOWS):
-            block = min(windows - w, WINDOWS)
-            for i in range(4 * block):
-                for f in range(columns):
-                    tiles[i, f] = bias[panel, f]
-            for k in range(0, depth, DEPTH):
-                for i in range(0, 4 * block, ROWS):
-                    tile_by_tables(
-                        buffer, n * size if direct else 0, places, 4 * w + i, min(4 * block - i, ROWS), offsets[k:],
-                        weight, panel * depth * columns, b_step[k:], min(depth - k, DEPTH),
-                        tiles, i * columns, columns, True,
-                    )  # fmt: skip
+        _convolve_and_pool(
+            n * size if direct else 0, panel, buffer, places, offsets, weight, bias, b_step, y[n], codes[n],
+            tiles, best, winner, winner_turned,
+        )  # fmt: skip
+
+
+@kernel(borrows=True)
+def _convolve_and_pool(
+    image, panel, buffer, places, offsets, weight, bias, b_step, y, codes, tiles, best, winner, winner_turned
+):
+    """The filters of one panel on one image."""
+    filters, windows = y.shape[0], len(places) // 4
+    y, codes = y.reshape((filters, windows)), codes.reshape((filters, windows))
+    depth, columns = weight.shape[1:]
+    first = panel * columns
+    some = min(filters - first, columns)
+    for w in range(0, windows, WINDOWS):
+        block = min(windows - w, WINDOWS)
+        for i in range(4 * block):
+            copy_row(bias, first, tiles, i * columns, columns)
+        for k in range(0, depth, DEPTH):
+            for i in range(0, 4 * block, ROWS):
+                tile_by_tables(
+                    buffer, image, places, 4 * w + i, min(4 * block - i, ROWS), offsets[k:],
+                    weight, panel * depth * columns, b_step[k:], min(depth - k, DEPTH),
+                    tiles, i * columns, columns, True,
+                )  # fmt: skip
+        for i in range(block):
+            _largest(tiles[4 * i : 4 * i + 4], best[i], winner[i])
+        transpose(best[:block, :some], y[first : first + some, w : w + block])
+        transpose(winner[:block, :some], winner_turned[:some, :block])
+        for f in range(some):
+            row = codes[first + f, w : w + block]
             for i in range(block):
-                _largest(tiles[4 * i : 4 * i + 4], best[i], winner[i])
-            transpose(best[:block, :some], y[n, first : first + some, w : w + block])
-            transpose(winner[:block, :some], winner_turned[:some, :block])
-            for f in range(some):
-                row = codes[n, first + f, w : w + block]
-                for i in range(block):
-                    row[i] = np.uint8(winner_turned[f, i])
+                row[i] = np.uint8(winner_turned[f, i])
 
 
 @kernel(borrows=True)
@@ -119,65 +132,106 @@ def _sums(start, stop, total, x, layout, places, offsets, g, codes):
 
     dq, the gradient of the convolution's output, has g where the code points and 0 elsewhere.
     """
-    filters, windows, depth = g.shape[1], len(places) // 4, len(offsets)
     size = layout.rows * layout.columns * x.shape[1]
     direct = lies_so(x, layout)
     buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
     columns = TILE_BYTES // x.itemsize
-    b_step = np.arange(4 * WINDOWS) * columns
-    block = scratch(4 * WINDOWS, columns, x)
+    pixels = np.arange(4 * WINDOWS)
+    b_step = (pixels + pixels // 4) * columns
+    block = scratch(CODES * WINDOWS, columns, x)
     for n in range(start, stop):
         if not direct:
             fill(buffer, x[n], layout)
-        for o in range(0, filters, columns):
-            some = min(filters - o, columns)
-            for w in range(0, windows, WINDOWS):
-                count = min(windows - w, WINDOWS)
-                block[:] = 0
-                for f in range(some):
-                    bias = x.dtype.type(0)
-                    for i in range(count):
-                        code = codes[n, o + f, np.uintp(w + i)]
-                        if code < NONE:
-                            value = g[n, o + f, np.uintp(w + i)]
-                            block[np.uintp(4 * i + code), f] = value
-                            bias += value
-                    total[len(total) - 1, o + f] += bias
-                for k in range(0, depth, ROWS):
-                    tile_by_tables(
-                        buffer, n * size if direct else 0, offsets, k, min(depth - k, ROWS), places[4 * w :],
-                        block, 0, b_step, 4 * count,
-                        total, k * total.shape[1] + o, total.shape[1], True,
-                    )  # fmt: skip
+        _add_sums(total, n * size if direct else 0, buffer, places, offsets, g[n], codes[n], block, b_step)
 
 
-@kernel(fastmath=CONTRACT)
-def _input_gradient(start, stop, g, codes, layout, places, weight, dx):
-    """dx[n] = the filters, `weight` (O, kh, kw, C), laid down where a window of theirs had its winner, times its gradient.
+@kernel(borrows=True)
+def _add_sums(total, image, buffer, places, offsets, g, codes, block, b_step):
+    """The sums over one image, with memory for dq of some windows and the filters of a panel."""
+    filters, windows, depth, columns = g.shape[0], len(places) // 4, len(offsets), block.shape[1]
+    for o in range(0, filters, columns):
+        for w in range(0, windows, WINDOWS):
+            count = min(windows - w, WINDOWS)
+            block[:] = 0
+            for f in range(min(filters - o, columns)):
+                values, winners = g[o + f, w : w + count], codes[o + f, w : w + count]
+                _scatter(values, winners, block, f)
+                total[len(total) - 1, o + f] += _sum_of_winners(values, winners)
+            for k in range(0, depth, ROWS):
+                tile_by_tables(
+                    buffer, image, offsets, k, min(depth - k, ROWS), places[4 * w :],
+                    block, 0, b_step, 4 * count,
+                    total, k * total.shape[1] + o, total.shape[1], True,
+                )  # fmt: skip
 
-    Three of four pixels of the convolution's output have no gradient: to turn to the others one by one is the quickest.
+
+@kernel(borrows=True)
+def _scatter(g, codes, block, column):
+    """Each number of g to the row that its code points to, of the CODES rows of its window."""
+    for i in range(g.size):
+        block[np.uintp(CODES * i + codes[i]), column] = g[i]
+
+
+@kernel(fastmath=REASSOCIATE, borrows=True)
+def _sum_of_winners(g, codes):
+    total = zero = g.dtype.type(0)
+    for i in range(g.size):
+        total += g[i] if codes[i] != NONE else zero
+    return total
+
+
+@kernel
+def _input_gradient(start, stop, g, codes, layout, places, weight, row_size, dx):
+    """dx[n] = at each pixel that won in its window: the filters for which it did, times their gradients, laid down there.
+
+    `weight` (kh, O, ≥ row_size), with row_size = kw · C numbers that count in each row. Three of four pixels of the
+    convolution's output have no gradient; for the others the sum over filters is a product of one row.
     """
-    filters, rows, row_size = weight.shape[0], weight.shape[1], weight.shape[2] * weight.shape[3]
-    weight = weight.reshape((filters, rows, row_size))
-    channels, height, width = dx.shape[1:]
-    sums = scratch(layout.rows * layout.columns, channels, dx)  # pixel by pixel, so that channels are side by side
-    flat = sums.reshape(-1)
+    filters, places_of_winners = weight.shape[1], CODES * WINDOWS
+    sums = scratch(layout.rows * layout.columns, dx.shape[1], dx)  # pixel by pixel, so that channels are side by side
+    line = scratch(1, ROW_VECTORS * VECTOR_BYTES // dx.itemsize, dx)[0]
+    values, begins = scratch(places_of_winners, filters, dx), np.empty((places_of_winners, filters), np.int64)
+    counts, one_by_one = np.empty(places_of_winners, np.int64), np.arange(filters)
     for n in range(start, stop):
-        sums[:] = 0
-        for f in range(filters):
-            for w in range(codes.shape[2]):
-                code = np.intp(codes[n, f, w])
-                if code == NONE:
-                    continue
-                value, corner = g[n, f, w], places[4 * w + code]
-                for u in range(rows):
-                    first = (corner + u * layout.columns) * channels
-                    target, source = flat[first : first + row_size], weight[f, u]
-                    for j in range(row_size):
-                        target[j] += value * source[j]
-        for i in range(height):
+        _lay_down(g[n], codes[n], layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one)
+        for i in range(dx.shape[2]):
             first = (i + layout.top) * layout.columns + layout.left
-            transpose(sums[first : first + width], dx[n, :, i])
+            transpose(sums[first : first + dx.shape[3]], dx[n, :, i])
+
+
+@kernel(borrows=True)
+def _lay_down(g, codes, layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one):
+    """`sums` of one image, with memory for the lists of filters of each pixel."""
+    rows, filters, pitch = weight.shape
+    channels, flat = sums.shape[1], sums.reshape(-1)
+    sums[:] = 0
+    for w in range(0, codes.shape[1], WINDOWS):
+        windows = min(codes.shape[1] - w, WINDOWS)
+        counts[:] = 0
+        for f in range(filters):
+            _list_winners(g[f, w : w + windows], codes[f, w : w + windows], f * pitch, values, begins, counts)
+        for u in range(rows):  # outermost: one row of all filters fits into the first-level cache
+            for pixel in range(CODES * windows):
+                if pixel % CODES == NONE or counts[pixel] == 0:
+                    continue
+                corner = places[4 * (w + pixel // CODES) + pixel % CODES]
+                first = (corner + u * layout.columns) * channels
+                for j in range(0, row_size, line.size):
+                    row_by_tables(
+                        values, pixel * filters, one_by_one, 0, 1, one_by_one,
+                        weight, u * filters * pitch + j, begins[pixel], counts[pixel], line, 0, line.size, False,
+                    )  # fmt: skip
+                    add_row(line, 0, flat, first + j, min(row_size - j, line.size))
+
+
+@kernel(borrows=True)
+def _list_winners(g, codes, begin, values, begins, counts):
+    """Append each number of g, and where its filter begins, to the list of the pixel that its code points to."""
+    for i in range(g.size):
+        pixel = np.uintp(CODES * i + codes[i])
+        place = np.uintp(counts[pixel])
+        values[pixel, place], begins[pixel, place] = g[i], begin
+        counts[pixel] = place + 1
 
 
 def gradients(
@@ -199,7 +253,17 @@ def gradients(
         return None, dweight, dbias
     dx = np.empty(x.shape, x.dtype)
     threads.run(
-        _input_gradient, len(x), g.reshape(flat), codes.reshape(flat), layout, places,
-        np.ascontiguousarray(weight.transpose(0, 2, 3, 1)), dx, grain=grain(weight.size * len(places)),
+        _input_gradient, len(x), g.reshape(flat), codes.reshape(flat), layout, places, _rows_of_filters(weight),
+        kernel[1] * channels, dx, grain=grain(weight.size * len(places)),
     )  # fmt: skip
     return dx, dweight, dbias
+
+
+def _rows_of_filters(weight: np.ndarray) -> np.ndarray:
+    """Filters (O, C, kh, kw) as (kh, O, kw · C), the channels side by side, with zeros up to whole tiles of one row."""
+    filters, channels, rows, columns = weight.shape
+    step = ROW_VECTORS * VECTOR_BYTES // weight.itemsize
+    padded = aligned((rows, filters, -(-columns * channels // step) * step), weight.dtype)
+    padded[:, :, columns * channels :] = 0
+    padded[:, :, : columns * channels] = weight.transpose(2, 0, 3, 1).reshape(rows, filters, -1)
+    return padded

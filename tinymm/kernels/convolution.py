@@ -123,8 +123,7 @@ def _pixels_by_filters(start, stop, x, layout, size, places, offsets, weight, bi
         for q in range(0, pixels, PIXELS):
             block = min(pixels - q, PIXELS)
             for i in range(block):
-                for f in range(columns):
-                    tiles[i, f] = bias[g, panel, f]
+                copy_row(bias, (g * panels + panel) * columns, tiles, i * columns, columns)
             for k in range(0, depth, DEPTH):
                 for i in range(0, block, ROWS):
                     tile_by_tables(
