@@ -264,18 +264,17 @@ def _backward(
     shard, (width, _, _) = stop - start, _layout(cell, dh.shape[1], x.shape[2])
     chunk = max(1, min(CHUNK // shard, x.shape[1]))
     z = np.ones((chunk, shard, dh.shape[1] + 1 + x.shape[2]), x.dtype)  # [h 1 x] of each step
-    dgates = scratch(chunk * shard, width, x).reshape((chunk, shard, width))
-    panel = scratch(chunk * shard, panels_h.shape[2], x)
+    dgates = scratch(chunk * shard, width + panels_h.shape[2], x)  # with room for a last tile that is not full
     _steps_back(
         start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
-        g_outputs, dh, dc, dx, z, dgates, panel,
+        g_outputs, dh, dc, dx, z, dgates,
     )  # fmt: skip
 
 
 @kernel(fastmath=REASSOCIATE, borrows=True)
 def _steps_back(
     start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
-    g_outputs, dh, dc, dx, z, dgates, panel,
+    g_outputs, dh, dc, dx, z, all_dgates,
 ):  # fmt: skip
     """The steps of `_backward`, with memory for [h 1 x] and the gradients of the gates of as many steps as fit in."""
     features, hidden = x.shape[2], dh.shape[1]
@@ -283,6 +282,7 @@ def _steps_back(
     lengths, dh = lengths[start:stop], dh[start:stop]
     filled = 0
     for t in range(_longest(lengths) - 1, -1, -1):
+        dgates = all_dgates[filled * shard : (filled + 1) * shard]
         for n in range(shard):
             row = start + n
             if t > 1:
@@ -291,7 +291,9 @@ def _steps_back(
                 will_read(gates[t - 1, row])
             if t > 1 and cell == LSTM:
                 will_read(cells[t - 2, row])
-            z_n, dgates_n, dh_n = z[filled, n], dgates[filled, n], dh[n]
+            if t > 0 and g_outputs.size:
+                will_read(g_outputs[row, t - 1])
+            z_n, dgates_n, dh_n = z[filled, n], dgates[n][:width], dh[n]
             h_before = z_n[:hidden]
             if t >= lengths[n]:  # zeros add nothing, and what lies beyond the end may be NaN
                 dgates_n[:] = 0
@@ -311,20 +313,19 @@ def _steps_back(
                 lstm_cell_backward(gates[t, row], c_before, cells[t, row], dh_n, dc[row], dgates_n)
             else:
                 gru_cell_backward(gates[t, row], h_before, dh_n, dgates_n)
-        multiply_packed(dgates[filled, :, :columns], panels_h, dh[:, :hidden], ADD)
+        multiply_packed(dgates[:, :columns], panels_h, dh[:, :hidden], ADD)
         if len(dx):
             if features < NARROW:
-                _narrow_product(dgates[filled], width - columns, weight_x, dx[start:stop, t])
+                _narrow_product(dgates, width - columns, weight_x, dx[start:stop, t])
             else:
-                multiply_packed(dgates[filled, :, width - columns :], panels_x, dx[start:stop, t], SET)
+                multiply_packed(dgates[:, width - columns : width], panels_x, dx[start:stop, t], SET)
         filled += 1
         if filled == len(z) or t == 0:
             pairs = filled * shard
-            all_z = z[:filled].reshape((pairs, z.shape[2]))
-            all_dgates = dgates[:filled].reshape((pairs, dgates.shape[2]))
-            _add_product(all_z[:, :split], all_dgates, np.int64(0), panel, total[:split])
+            all_z, dgates, step = z[:filled].reshape((pairs, z.shape[2])), all_dgates[:pairs], panels_h.shape[2]
+            _add_product(all_z[:, :split], dgates, np.int64(0), step, total[:split])
             if cell == GRU:
-                _add_product(all_z[:, hidden:], all_dgates, hidden, panel, total[split:])
+                _add_product(all_z[:, hidden:], dgates, hidden, step, total[split:])
             filled = 0
 
 
@@ -349,7 +350,7 @@ def _layout(cell, hidden, features):
 def _narrow_product(a, first, b, out):
     """out = a bᵀ, for the columns of a from `first` on and so few rows of b that a tile would be almost empty."""
     for n in range(len(a)):
-        a_n = a[n, first:]
+        a_n = a[n][first : first + b.shape[1]]
         for d in range(len(b)):
             b_d, total = b[d], a.dtype.type(0)
             for j in range(a_n.size):
@@ -358,10 +359,8 @@ def _narrow_product(a, first, b, out):
 
 
 @kernel(fastmath=REASSOCIATE, borrows=True)
-def _add_product(a, b, first, panel, total):
-    """total += aᵀ b for the columns of b from `first` on, with memory for one panel of b."""
-    panel, columns, at = panel[: len(b)], panel.shape[1], a.T
-    for start in range(0, total.shape[1], columns):
-        for k in range(len(b)):
-            copy(b[k, first + start : first + start + columns], panel[k])
-        multiply_panel(at, panel, total[:, start : start + columns], ADD)
+def _add_product(a, b, first, step, total):
+    """total += aᵀ b for the columns of b from `first` on, `step` of them at a time: b has so many more than count."""
+    for start in range(0, total.shape[1], step):
+        panel = b[:, first + start : first + start + step]
+        multiply_panel(a.T, panel, total[:, start : start + step], ADD)
