@@ -265,5 +265,6 @@ def _rows_of_filters(weight: np.ndarray) -> np.ndarray:
     step = ROW_VECTORS * VECTOR_BYTES // weight.itemsize
     padded = aligned((rows, filters, -(-columns * channels // step) * step), weight.dtype)
     padded[:, :, columns * channels :] = 0
-    padded[:, :, : columns * channels] = weight.transpose(2, 0, 3, 1).reshape(rows, filters, -1)
+    inside = padded[:, :, : columns * channels].reshape(rows, filters, columns, channels)
+    inside[:] = weight.transpose(2, 0, 3, 1)
     return padded

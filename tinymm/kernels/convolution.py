@@ -200,7 +200,8 @@ def _rows_of_pixels(start, stop, x, layout, size, offsets, weight, bias, y, targ
 
 def plain(array: np.ndarray) -> np.ndarray:
     """The array, or a copy, as the kernels are compiled for: contiguous and writeable."""
-    return np.require(array, requirements=("C", "W"))
+    flags = array.flags
+    return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
 
 
 def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:

@@ -4,6 +4,8 @@ Memory moves in lines of 64 bytes. A vector that lies across two of them costs t
 and again begins at the beginning of a line. And where the CPU cannot guess what is needed next, it can be told.
 """
 
+import math
+
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
@@ -17,7 +19,7 @@ LEVEL_2 = 2  # of the caches
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Like np.empty, from the beginning of a line on."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)

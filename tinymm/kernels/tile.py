@@ -25,6 +25,8 @@ from numba.np.numpy_support import as_dtype
 
 from tinymm.kernels.jit import instructions, kernel
 from tinymm.kernels.memory import LINE, aligned, numbers
+from tinymm.kernels.rows import copy_row
+from tinymm.kernels.transpose import transpose
 from tinymm.kernels.vectors import (
     REGISTERS,
     VECTOR_BYTES,
@@ -337,22 +339,32 @@ def _(context, builder, signature, arguments):
 
 @kernel(borrows=True)
 def pack_panel(b, start, panel):
-    """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column."""
-    columns = min(b.shape[1] - start, panel.shape[1])
-    for k in range(b.shape[0]):
-        for j in range(columns):
-            panel[k, j] = b[k, start + j]
-        for j in range(columns, panel.shape[1]):
-            panel[k, j] = 0
+    """Copy WIDTH columns of b (K, N) from `start` on to a panel (K, WIDTH), with zeros after the last column.
+
+    Neighbours in memory must be neighbours in the rows of b, or in its columns.
+    """
+    columns, row = min(b.shape[1] - start, panel.shape[1]), b.strides[0] // b.itemsize
+    if columns < panel.shape[1]:
+        panel[:] = 0
+    if row == 1:
+        transpose(b.T[start : start + columns], panel[:, :columns])
+    else:
+        for k in range(len(b)):
+            copy_row(b, k * row + start, panel, k * panel.shape[1], columns)
 
 
 def pack_b(b: np.ndarray) -> np.ndarray:
     """The columns of b (K, N) in panels (ceil(N / WIDTH), K, WIDTH), filled up with zeros, for `multiply_packed`."""
     columns = width(b.dtype)
     panels = aligned((-(-b.shape[1] // columns), b.shape[0], columns), b.dtype)
-    for p in range(panels.shape[0]):
-        pack_panel(b, p * columns, panels[p])
+    _pack(b if b.itemsize in b.strides else np.ascontiguousarray(b), panels)
     return panels
+
+
+@kernel(borrows=True)
+def _pack(b, panels):
+    for p in range(len(panels)):
+        pack_panel(b, p * panels.shape[2], panels[p])
 
 
 def _room(like):

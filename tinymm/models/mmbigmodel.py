@@ -111,7 +111,8 @@ class MMBigModel(Module):
         if len(set(given.values())) != 1:
             came = ", ".join(f"{n} samples of {sense}" for sense, n in given.items()) or "nothing"
             raise ValueError(f"MMBigModel: got {came}, but it needs equally many of {own}, or at least one of them")
-        there = np.tile([sense in given for sense in self.encoders], (next(iter(given.values())), 1))
+        there = np.empty((next(iter(given.values())), len(self.encoders)), bool)
+        there[:] = [sense in given for sense in self.encoders]
         if present is not None:
             present = np.asarray(present)
             if present.shape != there.shape or present.dtype != bool:
@@ -120,10 +121,10 @@ class MMBigModel(Module):
                     f"it has: bool {there.shape}"
                 )
             there &= present
-        if not there.any(axis=1).all():
-            raise ValueError(
-                f"MMBigModel: sample {np.flatnonzero(~there.any(axis=1))[0]} has none of {own}: leave it out"
-            )
+            if not there.any(axis=1).all():
+                raise ValueError(
+                    f"MMBigModel: sample {np.flatnonzero(~there.any(axis=1))[0]} has none of {own}: leave it out"
+                )
         return there
 
     def entries(self) -> Iterator[tuple[str, Any]]:
