@@ -87,25 +87,17 @@ def test_row_by_panels(array):
 
 
 @pytest.mark.parametrize("columns", [1, 8, 19, 32])
-def test_tile_of_dots(array, columns):
+@pytest.mark.parametrize(
+    ("dots", "places", "taps"),
+    [(tile.tile_of_dots, tile.DOT_ROWS, tile.DOT_TAPS), (tile.row_of_dots, 1, tile.ROW_TAPS)],
+)
+def test_tile_of_dots(array, columns, dots, places, taps):
     lanes, rows_of_picture = tile.VECTOR_BYTES // array(1).itemsize, 3
-    size, c_row = rows_of_picture * columns, tile.DOT_TAPS * lanes
-    b_step = np.array([0, 0, 1, 7, 2])
-    for planes in (1, tile.DOT_ROWS):
-        work = (
-            array(planes * size + 2),
-            2,
-            size,
-            planes,
-            array(200),
-            3,
-            b_step,
-            1,
-            columns + 4,
-            rows_of_picture,
-            columns,
-        )
-        agree(tile.tile_of_dots, *work, array(tile.DOT_ROWS * c_row + 1), 1, c_row)
+    size, c_row = rows_of_picture * columns, taps * lanes
+    b_step = np.array([0, 0, 1, 7, 2, 3, 9, 4, 6, 5])
+    for planes in {1, places}:
+        a, b = (array(planes * size + 2), 2, size, planes), (array(200), 3, b_step, 1, columns + 4)
+        agree(dots, *a, *b, rows_of_picture, columns, array(places * c_row + 1), 1, c_row)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 16, 37])

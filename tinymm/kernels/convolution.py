@@ -21,7 +21,7 @@ import numpy as np
 
 from tinymm.kernels import threads, winograd
 from tinymm.kernels.jit import kernel
-from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.memory import scratch
 from tinymm.kernels.rows import copy_row, copy_row_plus
 from tinymm.kernels.tile import (
     FLAT_ROWS,
@@ -29,6 +29,7 @@ from tinymm.kernels.tile import (
     TILE_BYTES,
     flat_tile_by_tables,
     flat_width,
+    pack_groups,
     row_by_tables,
     tile_by_tables,
     tile_of_row,
@@ -242,12 +243,9 @@ def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) 
 
 def pack_filters(weight: np.ndarray, bias: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
     """Filters (O, K) and their bias (O,) in panels for tiles: (groups, panels, K, WIDTH) and (groups, panels, WIDTH)."""
-    filters, depth, columns = len(weight) // groups, weight.shape[1], width(weight.dtype)
-    panels = -(-filters // columns)
-    padded = np.zeros((groups, panels * columns, depth), weight.dtype)
-    padded[:, :filters] = weight.reshape(groups, filters, depth)
-    packed = aligned((groups, panels, depth, columns), weight.dtype)
-    packed[:] = padded.reshape(groups, panels, columns, depth).swapaxes(2, 3)
+    filters, depth = len(weight) // groups, weight.shape[1]
+    packed = pack_groups(weight.reshape(groups, filters, depth).swapaxes(1, 2))
+    panels, columns = packed.shape[1], packed.shape[3]
     biases = np.zeros((groups, panels * columns), weight.dtype)
     biases[:, :filters] = bias.reshape(groups, filters)
     return packed, biases.reshape(groups, panels, columns)

@@ -7,6 +7,9 @@ s x s small convolutions. An image of few channels gets it the other way round: 
 it saw is a product of its own, and then laid down there.
 """
 
+import functools
+import math
+
 import numpy as np
 
 from tinymm.kernels import threads, winograd
@@ -32,11 +35,13 @@ from tinymm.kernels.tile import (
     DOT_TAPS,
     FLAT_ROWS,
     FLAT_VECTORS,
+    ROW_TAPS,
     ROWS,
     TILE_BYTES,
     VECTOR_BYTES,
     flat_tile_by_tables,
     flat_width,
+    row_of_dots,
     tile_by_tables,
     tile_of_dots,
     width,
@@ -71,9 +76,21 @@ def conv2d_input_gradient(
     no_bias = np.zeros(input_shape[1], g.dtype)
     # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
     turned = weight.reshape(groups, filters // groups, channels, *kernel).swapaxes(1, 2)
+    for rows, columns, layout, offsets, target in _phases(
+        tuple(input_shape[2:]), tuple(kernel), stride, padding, dilation, filters // groups
+    ):
+        some = turned[..., rows, columns].reshape(groups * channels, -1)
+        convolve(g, layout, offsets, (1, 1), some, no_bias, dx, target, groups)
+    return dx
+
+
+@functools.lru_cache
+def _phases(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, filters: int) -> list[tuple]:
+    """The stride × stride small convolutions: rows and columns of taps, layout and offsets of g, and where it goes in dx."""
+    phases = []
     for phase in np.ndindex(*stride):
         (rows, up, height, top), (columns, back, width, left) = (
-            _phase(phase[i], kernel[i], input_shape[2 + i], stride[i], padding[i], dilation[i]) for i in (0, 1)
+            _phase(phase[i], kernel[i], size[i], stride[i], padding[i], dilation[i]) for i in (0, 1)
         )
         # The first of these pixels takes row (top + padding) // stride of g from the tap that is 0 rows up; with as
         # many rows above it as the furthest tap needs, this row comes first in the buffer.
@@ -84,12 +101,10 @@ def conv2d_input_gradient(
             most_up - (top + padding[0]) // stride[0],
             most_back - (left + padding[1]) // stride[1],
         )
-        o, u, v = np.ogrid[: filters // groups, : len(rows), : len(columns)]
+        o, u, v = np.ogrid[:filters, : len(up), : len(back)]
         offsets = (o * layout.rows + most_up - up[u]) * layout.columns + most_back - back[v]
-        some = turned[..., rows[:, None], columns].reshape(groups * channels, -1)
-        target = Target(height, width, top, left, *stride)
-        convolve(g, layout, offsets.ravel(), (1, 1), some, no_bias, dx, target, groups)
-    return dx
+        phases.append((rows, columns, layout, offsets.ravel(), Target(height, width, top, left, *stride)))
+    return phases
 
 
 @kernel
@@ -119,13 +134,14 @@ def _lay_down(start, stop, g, weight, kernel, padding, dx):
                 add_row(seen[k], i * columns + first, dx[n, c, i + down], first + right, last - first)
 
 
-def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[np.ndarray, np.ndarray, int, int]:
+def _phase(phase, kernel, size, stride, padding, dilation) -> tuple[slice, np.ndarray, int, int]:
     """Along one axis, for input pixels y with (y + padding) % stride == phase: the taps that meet them, how many rows of
     the output each tap goes back, how many such pixels there are, and the first."""
     taps = np.arange(kernel)
     taps = taps[taps * dilation % stride == phase]
+    met = slice(taps[0], None, stride // math.gcd(stride, dilation)) if len(taps) else slice(0)
     first = (phase - padding) % stride
-    return taps, taps * dilation // stride, len(range(first, size, stride)), first
+    return met, taps * dilation // stride, len(range(first, size, stride)), first
 
 
 @kernel
@@ -174,6 +190,26 @@ def _weight_dot_tiles(start, stop, total, x, layout, offsets, g):
                 tile_of_dots(
                     g, (n * filters + o) * rows * columns, rows * columns, min(filters - o, DOT_ROWS),
                     buffer, n * size if direct else 0, offsets, k, layout.columns, rows, columns,
+                    total, (o * taps + k) * lanes, taps * lanes,
+                )  # fmt: skip
+
+
+@kernel
+def _weight_dot_rows(start, stop, total, x, layout, offsets, g, groups):
+    """The same for few filters in a group: each filter on its own, all taps of a small one side by side."""
+    filters, rows, columns = g.shape[1:]
+    taps, lanes = total.shape[1:]
+    size, pixels = layout.rows * layout.columns * x.shape[1], rows * columns
+    direct = lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    for n in range(start, stop):
+        if not direct:
+            fill(buffer, x[n], layout)
+        for o in range(filters):
+            image = (n if direct else 0) * size + o // (filters // groups) * (size // groups)
+            for k in range(0, taps, ROW_TAPS):
+                row_of_dots(
+                    g, (n * filters + o) * pixels, pixels, 1, buffer, image, offsets, k, layout.columns, rows, columns,
                     total, (o * taps + k) * lanes, taps * lanes,
                 )  # fmt: skip
 
@@ -236,30 +272,42 @@ def conv2d_weight_gradient(
     places, offsets = places_of(layout, out, stride), offsets_of(layout, channels, tuple(kernel), dilation)
     columns, per_group = width(x.dtype), filters // groups
     x, g = plain(x), plain(g)
+    if stride == (1, 1) and (per_group < FLAT_ROWS or (groups == 1 and len(offsets) <= FEW_TAPS)):
+        return _sum_of_dots(x, layout, offsets, g, groups).reshape(weight_shape)
     if per_group < FLAT_ROWS:  # most of a tile would be empty
         return threads.run_sum(
             _weight_dots, len(x), (filters, len(offsets)), x.dtype, x, layout, stride, offsets, g, groups,
             grain=grain(filters * len(offsets) * len(places)),
         ).reshape(weight_shape)  # fmt: skip
-    if groups == 1 and stride == (1, 1) and len(offsets) <= FEW_TAPS:
-        return _sum_of_dots(x, layout, offsets, g).reshape(weight_shape)
     whole_tiles = (groups, -(-len(offsets) // ROWS) * ROWS, -(-per_group // columns) * columns)
     total = threads.run_sum(
         _weight_products, len(x), whole_tiles, x.dtype, x, layout, places, offsets,
         g.reshape(len(g), filters, len(places)), grain=grain(filters * len(offsets) * len(places)),
     )  # fmt: skip
-    return total[:, : len(offsets), :per_group].swapaxes(1, 2).reshape(weight_shape)
+    gradient = np.empty((groups, per_group, len(offsets)), x.dtype)
+    for some, products in zip(gradient, total[:, : len(offsets), :per_group], strict=True):
+        transpose(products, some)
+    return gradient.reshape(weight_shape)
 
 
-def _sum_of_dots(x, layout, offsets, g):
-    """The gradient (O, K) of filters of few taps, for stride 1."""
-    filters, taps = g.shape[1], len(offsets)
-    places = np.concatenate([offsets, np.zeros(-taps % DOT_TAPS, offsets.dtype)])
-    shape = -(-filters // DOT_ROWS) * DOT_ROWS, len(places), VECTOR_BYTES // x.itemsize
-    total = threads.run_sum(
-        _weight_dot_tiles, len(x), shape, x.dtype, x, layout, places, g, grain=grain(taps * g[:1].size)
-    )
+def _sum_of_dots(x, layout, offsets, g, groups):
+    """The gradient (O, K) for stride 1 of filters of few taps, or of few filters in a group."""
+    filters, taps, lanes = g.shape[1], len(offsets), VECTOR_BYTES // x.itemsize
+    work = grain(taps * g[:1].size)
+    if filters // groups < FLAT_ROWS:
+        places = _filled_up(offsets, ROW_TAPS)
+        shape = filters, len(places), lanes
+        total = threads.run_sum(_weight_dot_rows, len(x), shape, x.dtype, x, layout, places, g, groups, grain=work)
+    else:
+        places = _filled_up(offsets, DOT_TAPS)
+        shape = -(-filters // DOT_ROWS) * DOT_ROWS, len(places), lanes
+        total = threads.run_sum(_weight_dot_tiles, len(x), shape, x.dtype, x, layout, places, g, grain=work)
     return total.sum(axis=2)[:filters, :taps]
+
+
+def _filled_up(offsets, taps):
+    """So many offsets that they fill whole tiles of `taps`."""
+    return np.concatenate([offsets, np.zeros(-len(offsets) % taps, offsets.dtype)])
 
 
 @kernel(fastmath=REASSOCIATE)

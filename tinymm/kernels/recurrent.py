@@ -34,7 +34,7 @@ from tinymm.kernels.cells import (
 from tinymm.kernels.jit import REASSOCIATE, kernel
 from tinymm.kernels.memory import aligned, scratch, will_read, will_write
 from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
-from tinymm.kernels.transpose import transpose
+from tinymm.kernels.transpose import turned
 
 RNN, LSTM, GRU = 0, 1, 2
 GRAIN = 16  # samples worth a thread: fewer do not keep the matrix product busy
@@ -194,16 +194,9 @@ def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
         outputs, gates, cells, g_outputs, dh, dc, dx,
         grain=_grain(samples, steps, rows * (hidden + features)),
     )  # fmt: skip
-    dweight_h, dbias_h = _turned(total[:hidden]), total[hidden]
-    dweight_x, dbias_x = _turned(total[len(total) - features :]), total[-features - 1]
+    dweight_h, dbias_h = turned(total[:hidden]), total[hidden]
+    dweight_x, dbias_x = turned(total[len(total) - features :]), total[-features - 1]
     return dx if input_gradient else None, dweight_h, dbias_h, dweight_x, dbias_x, dh, dc
-
-
-def _turned(matrix):
-    """Rows as columns; NumPy's own way to copy them so takes ten times as long."""
-    turned = np.empty(matrix.shape[::-1], matrix.dtype)
-    transpose(matrix, turned)
-    return turned
 
 
 def _grain(samples, steps, multiplications):

@@ -44,6 +44,7 @@ FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few
 ROW_VECTORS = 2 * FLAT_VECTORS  # of a tile of one row, for C of so many columns
 DOT_TAPS = 3  # columns of a tile of dot products: 3 x 3 filters have a multiple of them
 DOT_ROWS = 8 if REGISTERS == 32 else 4
+ROW_TAPS = 9  # of one row of dot products
 THIN = 2  # panels at a time for a single row
 FEW_ROWS = 2  # of A would leave a tile almost empty
 
@@ -286,55 +287,61 @@ def _(context, builder, signature, arguments):
     )  # fmt: skip
 
 
-def tile_of_dots(a, a_start, a_plane, planes, b, b_start, b_step, step, b_row, rows, columns, c, c_start, c_row):
-    """C[i, k, lane] += the sum over q of A[i, q] B[k, q], lane by lane, for pictures q of `rows` x `columns` numbers.
+def _tile_of_dots(places, taps):
+    def tile(a, a_start, a_plane, planes, b, b_start, b_step, step, b_row, rows, columns, c, c_start, c_row):
+        """C[i, k, lane] += the sum over q of A[i, q] B[k, q], lane by lane, for pictures q of `rows` x `columns` numbers.
 
-    A[i, q], i < `planes`, begins at a[a_start + i * a_plane], row after row; B[k, q], k < DOT_TAPS, at
-    b[b_start + b_step[step + k]], its rows b_row apart. C[i, k] is a vector at c[c_start + i * c_row + k * lanes], whose
-    lanes add up to the dot product. C is a whole tile of DOT_ROWS rows.
-    """
-    lanes = VECTOR_BYTES // a.itemsize
-    pictures = numbers(a, a_start, (planes, rows, columns), (a_plane, columns, 1))[_stop_at_last(DOT_ROWS, planes)]
-    c_tile = numbers(c, c_start, (DOT_ROWS, DOT_TAPS, lanes), (c_row, lanes, 1))
-    for k in range(DOT_TAPS):
-        products = pictures * numbers(b, b_start + b_step[step + k], (rows, columns), (b_row, 1))
-        for lane in range(lanes):
-            c_tile[:, k, lane] += products[:, :, lane::lanes].sum(axis=(1, 2))
+        A[i, q], i < `planes`, begins at a[a_start + i * a_plane], row after row; B[k, q], k < taps, at
+        b[b_start + b_step[step + k]], its rows b_row apart. C[i, k] is a vector at c[c_start + i * c_row + k * lanes], whose
+        lanes add up to the dot product. C is a whole tile.
+        """
+        lanes = VECTOR_BYTES // a.itemsize
+        pictures = numbers(a, a_start, (planes, rows, columns), (a_plane, columns, 1))[_stop_at_last(places, planes)]
+        c_tile = numbers(c, c_start, (places, taps, lanes), (c_row, lanes, 1))
+        for k in range(taps):
+            products = pictures * numbers(b, b_start + b_step[step + k], (rows, columns), (b_row, 1))
+            for lane in range(lanes):
+                c_tile[:, k, lane] += products[:, :, lane::lanes].sum(axis=(1, 2))
+
+    @instructions(tile)
+    def _(context, builder, signature, arguments):
+        emitter = _Emitter(context, builder, signature, arguments)
+        _, a_start, a_plane, planes, _, b_start, _, step, b_row, rows, columns, _, c_start, c_row = arguments
+        a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(4, b_start), emitter.pointer(11, c_start)
+        b_step, index, lanes = emitter.pointer(6, step), rows.type, emitter.lanes
+        vector = ir.VectorType(emitter.number, lanes)
+        planes_of_a = [builder.gep(a_data, [builder.mul(a_plane, emitter.row(i, planes))]) for i in range(places)]
+        planes_of_b = [builder.gep(b_data, [builder.load(builder.gep(b_step, [index(k)]))]) for k in range(taps)]
+        of_c = [
+            emitter.vector(builder.gep(c_data, [builder.mul(c_row, index(i))]), k)
+            for i in range(places)
+            for k in range(taps)
+        ]
+        sums = [cgutils.alloca_once_value(builder, load_vector(builder, place, vector)) for place in of_c]
+
+        def add_products(a_at, b_at, mask=None):
+            seen = [load_vector(builder, builder.gep(plane, [b_at]), vector, mask) for plane in planes_of_b]
+            for i, plane in enumerate(planes_of_a):
+                value = load_vector(builder, builder.gep(plane, [a_at]), vector, mask)
+                for other, total in zip(seen, sums[i * taps :], strict=False):
+                    builder.store(multiply_add(builder, value, other, builder.load(total)), total)
+
+        left = builder.srem(columns, index(lanes))
+        whole, mask = builder.sub(columns, left), first_lanes(builder, left, lanes)
+        with cgutils.for_range(builder, rows) as row:
+            a_first, b_first = builder.mul(row.index, columns), builder.mul(row.index, b_row)
+            with cgutils.for_range_slice(builder, index(0), whole, index(lanes), inc=True) as (j, _):
+                add_products(builder.add(a_first, j), builder.add(b_first, j))
+            with builder.if_then(builder.icmp_signed(">", left, index(0))):
+                add_products(builder.add(a_first, whole), builder.add(b_first, whole), mask)
+        for place, total in zip(of_c, sums, strict=True):
+            store_vector(builder, builder.load(total), place)
+
+    return tile
 
 
-@instructions(tile_of_dots)
-def _(context, builder, signature, arguments):
-    emitter = _Emitter(context, builder, signature, arguments)
-    _, a_start, a_plane, planes, _, b_start, _, step, b_row, rows, columns, _, c_start, c_row = arguments
-    a_data, b_data, c_data = emitter.pointer(0, a_start), emitter.pointer(4, b_start), emitter.pointer(11, c_start)
-    b_step, index, lanes = emitter.pointer(6, step), rows.type, emitter.lanes
-    vector = ir.VectorType(emitter.number, lanes)
-    planes_of_a = [builder.gep(a_data, [builder.mul(a_plane, emitter.row(i, planes))]) for i in range(DOT_ROWS)]
-    planes_of_b = [builder.gep(b_data, [builder.load(builder.gep(b_step, [index(k)]))]) for k in range(DOT_TAPS)]
-    places = [
-        emitter.vector(builder.gep(c_data, [builder.mul(c_row, index(i))]), k)
-        for i in range(DOT_ROWS)
-        for k in range(DOT_TAPS)
-    ]
-    sums = [cgutils.alloca_once_value(builder, load_vector(builder, place, vector)) for place in places]
-
-    def add_products(a_at, b_at, mask=None):
-        seen = [load_vector(builder, builder.gep(plane, [b_at]), vector, mask) for plane in planes_of_b]
-        for i, plane in enumerate(planes_of_a):
-            value = load_vector(builder, builder.gep(plane, [a_at]), vector, mask)
-            for other, total in zip(seen, sums[i * DOT_TAPS :], strict=False):
-                builder.store(multiply_add(builder, value, other, builder.load(total)), total)
-
-    left = builder.srem(columns, index(lanes))
-    whole, mask = builder.sub(columns, left), first_lanes(builder, left, lanes)
-    with cgutils.for_range(builder, rows) as row:
-        a_first, b_first = builder.mul(row.index, columns), builder.mul(row.index, b_row)
-        with cgutils.for_range_slice(builder, index(0), whole, index(lanes), inc=True) as (j, _):
-            add_products(builder.add(a_first, j), builder.add(b_first, j))
-        with builder.if_then(builder.icmp_signed(">", left, index(0))):
-            add_products(builder.add(a_first, whole), builder.add(b_first, whole), mask)
-    for place, total in zip(places, sums, strict=True):
-        store_vector(builder, builder.load(total), place)
+tile_of_dots = _tile_of_dots(DOT_ROWS, DOT_TAPS)
+row_of_dots = _tile_of_dots(1, ROW_TAPS)
 
 
 @kernel(borrows=True)
@@ -355,16 +362,23 @@ def pack_panel(b, start, panel):
 
 def pack_b(b: np.ndarray) -> np.ndarray:
     """The columns of b (K, N) in panels (ceil(N / WIDTH), K, WIDTH), filled up with zeros, for `multiply_packed`."""
+    return pack_groups(b[None])[0]
+
+
+def pack_groups(b: np.ndarray) -> np.ndarray:
+    """The same for several matrices at once: b (groups, K, N) gives (groups, panels, K, WIDTH)."""
+    groups, depth, count = b.shape
     columns = width(b.dtype)
-    panels = aligned((-(-b.shape[1] // columns), b.shape[0], columns), b.dtype)
-    _pack(b if b.itemsize in b.strides else np.ascontiguousarray(b), panels)
+    panels = aligned((groups, -(-count // columns), depth, columns), b.dtype)
+    _pack(b if b.itemsize in b.strides[1:] else np.ascontiguousarray(b), panels)
     return panels
 
 
 @kernel(borrows=True)
 def _pack(b, panels):
-    for p in range(len(panels)):
-        pack_panel(b, p * panels.shape[2], panels[p])
+    for g in range(len(panels)):
+        for p in range(panels.shape[1]):
+            pack_panel(b[g], p * panels.shape[3], panels[g, p])
 
 
 def _room(like):
