@@ -142,11 +142,11 @@ def gru_backward(
 
 def _candidate_first(weight):
     """The GRU's rows r, z, n as n, r, z."""
-    return np.roll(weight, len(weight) // 3, axis=0)
+    return np.concatenate([weight[-(len(weight) // 3) :], weight[: -(len(weight) // 3)]])
 
 
 def _candidate_last(weight):
-    return np.roll(weight, -(len(weight) // 3), axis=0)
+    return np.concatenate([weight[len(weight) // 3 :], weight[: len(weight) // 3]])
 
 
 def _run_forward(cell, x, weights, h0, c0, lengths, keep):
@@ -269,16 +269,16 @@ def _backward(
     dgates = scratch(chunk * shard, width + panels_h.shape[2], x)  # with room for a last tile that is not full
     _steps_back(
         start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
-        g_outputs, dh, dc, dx, z, dgates,
+        g_outputs, dh, dc, dx, z, dgates, scratch(chunk * shard, x.shape[2], x),
     )  # fmt: skip
 
 
 @kernel(fastmath=REASSOCIATE, borrows=True)
 def _steps_back(
     start, stop, total, cell, x, lengths, panels_h, panels_x, weight_x, h0, c0, outputs, gates, cells,
-    g_outputs, dh, dc, dx, z, all_dgates,
+    g_outputs, dh, dc, dx, z, all_dgates, dx_rows,
 ):  # fmt: skip
-    """The steps of `_backward`, with memory for [h 1 x] and the gradients of the gates of as many steps as fit in."""
+    """The steps of `_backward`, with memory for [h 1 x] and the gradients of gates and x of as many steps as fit in."""
     features, hidden = x.shape[2], dh.shape[1]
     shard, (width, columns, split) = stop - start, _layout(cell, hidden, features)
     lengths, dh = lengths[start:stop], dh[start:stop]
@@ -316,11 +316,6 @@ def _steps_back(
             else:
                 gru_cell_backward(gates[t, row], h_before, dh_n, dgates_n)
         multiply_packed(dgates[:, :columns], panels_h, dh[:, :hidden], ADD)
-        if len(dx):
-            if features < NARROW:
-                _narrow_product(dgates, width - columns, weight_x, dx[start:stop, t])
-            else:
-                multiply_packed(dgates[:, width - columns : width], panels_x, dx[start:stop, t], SET)
         filled += 1
         if filled == len(z) or t == 0:
             pairs = filled * shard
@@ -328,6 +323,13 @@ def _steps_back(
             _add_product(all_z[:, :split], dgates, np.int64(0), step, total[:split])
             if cell == GRU:
                 _add_product(all_z[:, hidden:], dgates, hidden, step, total[split:])
+            if len(dx):
+                if features < NARROW:
+                    _narrow_product(dgates, width - columns, weight_x, dx_rows[:pairs])
+                else:
+                    multiply_packed(dgates[:, width - columns : width], panels_x, dx_rows[:pairs], SET)
+                for k in range(pairs):
+                    copy(dx_rows[k], dx[start + k % shard, t + filled - 1 - k // shard])
             filled = 0
 
 
