@@ -376,6 +376,8 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 # ---------------------------------------------------------------------------------------------------------
 
 
+_as_it_is = nullcontext()
+
 Gradients = dict[tuple[Any, int], Any]  # (node or leaf, which output of it): the gradient there
 
 
@@ -406,7 +408,7 @@ def sweep(
         key = tensor._node or tensor, tensor._index
         arrived[key] = arrived[key] + gradient if key in arrived else gradient
     found: Gradients = {}
-    with enable_grad() if create_graph else nullcontext():
+    with enable_grad() if create_graph else _as_it_is:
         while order:
             node = order.pop()
             if node in places:

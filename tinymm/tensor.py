@@ -411,11 +411,12 @@ def _unsupported(name: str) -> TypeError:
 def _as_array(data: Any) -> np.ndarray:
     """Any numbers as an array that the operations can use; Python floats become float32."""
     array = np.asarray(data)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"tensor: cannot hold {array.dtype} values: give numbers or booleans")
-    if array.dtype == np.float64 and not hasattr(data, "dtype"):
+    dtype = array.dtype
+    if dtype.kind not in "fiub":
+        raise TypeError(f"tensor: cannot hold {dtype} values: give numbers or booleans")
+    if dtype.char == "d" and not hasattr(data, "dtype"):
         return array.astype(np.float32)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:

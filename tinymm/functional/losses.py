@@ -50,18 +50,17 @@ def cross_entropy(logits, targets, weight=None, reduction="mean", label_smoothin
     """
     logits, targets = operand(logits), np.array(targets)
     same_dtype("cross_entropy", logits=logits)
-    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
-        hint = ": targets are class numbers, try targets.argmax(1)" if targets.shape == logits.shape else ""
-        raise ValueError(
-            f"cross_entropy: logits {logits.shape} and targets {targets.shape}: expected (N, C) and (N,){hint}"
-        )
+    shape = logits.shape
+    if len(shape) != 2 or targets.shape != shape[:1]:
+        hint = ": targets are class numbers, try targets.argmax(1)" if targets.shape == shape else ""
+        raise ValueError(f"cross_entropy: logits {shape} and targets {targets.shape}: expected (N, C) and (N,){hint}")
     if targets.dtype.kind not in "iu":
         raise TypeError(
             f"cross_entropy: targets are {targets.dtype}, but classes are numbered by integers: use .astype(int)"
         )
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, but it is a share between 0 and 1")
-    classes, targets = logits.shape[1], targets.astype(np.int64, copy=False)
+    classes, targets = shape[1], targets.astype(np.int64, copy=False)
     lowest, highest, counted = kernels.softmax.label_range(targets, ignore_index)
     if counted and not 0 <= lowest <= highest < classes:
         raise IndexError(

@@ -242,12 +242,11 @@ def run(kernel: Callable[..., Any], count: int, *args: Any, grain: int = 1) -> N
     `kernel` is a function compiled by `jit.kernel`. `grain` is the least number of items worth a shard: work of less
     than two grains is done at once by the caller. Returns when all is done; an error in a shard is raised here.
     """
-    if count > 0:
+    if 0 < count < 2 * grain and _least_shards == 1:
+        kernel(0, count, *args)
+    elif count > 0:
         shards = _number_of_shards(count, grain, MOST_SHARDS)
-        if shards == 1:
-            kernel(0, count, *args)
-        else:
-            _start(jit.instance(_take_shards, kernel), count, shards, args)
+        _start(jit.instance(_take_shards, kernel), count, shards, args)
 
 
 def run_sum(

@@ -7,6 +7,7 @@ memory; `tinymm.formulas` has the same rules in plain NumPy.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ from tinymm import kernels
 from tinymm.tensor import Tensor
 
 Arrays = list[np.ndarray]
+
+
+def _same_arrays(ones: Arrays, others: Arrays) -> bool:
+    return len(ones) == len(others) and all(map(operator.is_, ones, others))
 
 
 class Optimizer:
@@ -75,9 +80,10 @@ class Optimizer:
         for (i, gradient), theta in zip(gradients.items(), thetas, strict=True):
             if gradient.shape != theta.shape:
                 self._check(i, theta, gradient)
+        steps = []
         for i in gradients:
             self.steps[i] += 1
-        steps = [self.steps[i] for i in gradients]
+            steps.append(self.steps[i])
         self.update(thetas, list(gradients.values()), steps, **dict(zip(self._arrays, states, strict=True)))
         for i in gradients:
             self.parameters[i].mark_changed()
@@ -85,8 +91,9 @@ class Optimizer:
     def _arrays_of(self, numbers: Iterable[int]) -> list[Arrays]:
         """θ of the parameters of these numbers, and their state arrays: checked, and the same lists as long as they fit."""
         rows = [[self.parameters[i].data for i in numbers]]
-        rows += [[self._state[i][name] for i in numbers] for name in self._arrays]
-        if [[*map(id, row)] for row in rows] != [[*map(id, row)] for row in self._last]:
+        for name in self._arrays:
+            rows.append([self._state[i][name] for i in numbers])
+        if not all(map(_same_arrays, rows, self._last)) or len(rows) != len(self._last):
             for i, theta in zip(numbers, rows[0], strict=True):
                 self._check(i, theta, theta)
             self._last = [kernels.optim.Located(row) for row in rows]
