@@ -202,10 +202,40 @@ def test_interrupted_as_a_notebook_is(several_threads, expected):
     assert interrupts == 6 and learn(0) == expected[0]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts are signals")
+def test_a_notebook_whose_kernel_is_interrupted():
+    """A real kernel, interrupted in the midst of a training: the cell ends, and the next gives what it should."""
+    jupyter = pytest.importorskip("jupyter_client", reason="needs the extra `lessons`")
+    pytest.importorskip("ipykernel")
+    manager, client = jupyter.manager.start_new_kernel(kernel_name="python3", env=ENVIRONMENT)
+
+    def run(code, after=None):
+        message = client.execute(code)
+        if after is not None:
+            time.sleep(after)
+            manager.interrupt_kernel()
+        reply = client.get_shell_msg(timeout=LIMIT)
+        assert reply["parent_header"]["msg_id"] == message
+        return reply["content"]
+
+    try:
+        path = str(Path(__file__).parent)
+        ready = run(f"import sys; sys.path.insert(0, {path!r}); from test_concurrency import *; whole = learn()")
+        assert ready["status"] == "ok", ready
+        for after in (0.3, 0.05, 1.0):
+            assert run("while True: learn()", after)["ename"] == "KeyboardInterrupt"
+            assert run("assert learn() == whole")["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 CODE = """
 import sys, warnings
 sys.path.insert(0, {tests!r})
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numba, numpy as np
 from test_concurrency import learn
 
@@ -222,8 +252,11 @@ except Exception:
     sys.exit(7)  # this machine does not have the layer
 assert numba.threading_layer() == {layer!r}
 with ThreadPoolExecutor(8) as pool:
-    assert len(set(pool.map(learn, [0] * 8))) == 1
+    (weights,) = set(pool.map(learn, [0] * 8))
 assert in_parallel(np.ones(1000)) == 1000
+if "fork" in multiprocessing.get_all_start_methods():  # with the layer's own threads waiting in the parent
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        assert pool.submit(learn).result(60) == weights
 """
 
 

@@ -165,6 +165,7 @@ def test_scores_by_hand():
     assert metrics.f1_score(truth, guess, average="micro") == pytest.approx(4 / 6)
     assert metrics.top_k_accuracy_score([1, 0], [0.7, 0.2], k=1) == 1
     assert metrics.log_loss([0, 1], np.array([[1.0, 0.0], [1.0, 0.0]])) == pytest.approx(-np.log(2**-52) / 2)
+    assert metrics.log_loss([0, 1], np.eye(2)) == pytest.approx(2**-52, rel=1e-3, abs=0)  # nothing is quite certain
 
 
 def test_one_warning_names_every_undefined_score():

@@ -186,6 +186,11 @@ def test_split_keeps_dtype_and_lists():
 # --- cross-validation ---------------------------------------------------------------------------------------
 
 
+class OnlyFits:
+    def fit(self, X, y):
+        return self
+
+
 class NearestMean:
     """A classifier that counts how often it was made."""
 
@@ -351,6 +356,7 @@ def fit_two(X, y):
         (lambda: cross_validate(NearestMean(), [1, 2], [0, 1]), TypeError, "lambda"),
         (lambda: cross_validate(fit_two, [1, 2], [0, 1]), TypeError, r"not 2 \(X, y\)"),
         (lambda: cross_validate(lambda: {}, [1, 2] * 5, [0, 1] * 5), TypeError, "lacks fit or predict"),
+        (lambda: cross_validate(OnlyFits, [1, 2] * 5, [0, 1] * 5), TypeError, "OnlyFits, which lacks fit or predict"),
         (lambda: cross_validate(NearestMean, [1, 2], [0]), ValueError, "not 2, 1"),
         (
             lambda: cross_validate(NearestMean, [1, 2], [0, 1], scoring="acuracy"),

@@ -22,7 +22,12 @@ Validation = tuple[Any, np.ndarray] | Callable[[Module], dict[str, float]] | Non
 
 
 class NonFiniteLossError(ArithmeticError):
-    """The loss became NaN or infinite, so training stopped."""
+    """The loss became NaN or infinite, so training stopped.
+
+    `batch` is the (x, y) of that step, to look into; None where another process had it.
+    """
+
+    batch: tuple[Any, Any] | None = None
 
 
 class History(dict[str, list[float]]):
@@ -74,8 +79,8 @@ def fit(
     then have a `state_dict`, as a `DataLoader` has.
 
     Ctrl-C ends the training after the current step; the model keeps what it has learned. NonFiniteLossError (with
-    epoch, step and the first layer whose output, or the parameter whose gradient, is not finite) if the loss or a
-    gradient is NaN or infinite; the parameters are then those before that step. ValueError if there is nothing to train.
+    epoch, step and the first layer whose output, or the parameter whose gradient, is not finite; the batch is its
+    `batch`) if the loss or a gradient is NaN or infinite; the parameters are then those before that step. ValueError if there is nothing to train.
     Accuracy is left out where y holds no classes.
     """
     own = {id(parameter) for parameter in model.parameters()}
@@ -99,9 +104,9 @@ def fit(
                     try:
                         sums += train_step(model, x, y, optimizer, loss, max_grad_norm)
                     except NonFiniteLossError as error:
-                        raise NonFiniteLossError(
-                            f"fit: epoch {epoch}, step {step} of {len(batches)}: {error}"
-                        ) from None
+                        stop = NonFiniteLossError(f"fit: epoch {epoch}, step {step} of {len(batches)}: {error}")
+                        stop.batch = x, y
+                        raise stop from None
                     bar.update()
                     if bar.n % 10 == 0 or len(batches) < 10:
                         bar.set_postfix_str(f"{epoch}/{epochs}: {short(_means('train', sums))}", refresh=False)

@@ -68,6 +68,8 @@ def test_linear_errors():
         F.linear(tm.tensor(np.ones((2, 3), np.float32)), w[0])
     with pytest.raises(TypeError, match=r"^linear: x is float64, weight is float32"):
         F.linear(tm.tensor(np.ones((2, 3))), w)
+    with pytest.raises(ValueError, match=r"^linear: bias \(3,\) must have one number per output: \(4,\)$"):
+        F.linear(np.ones((2, 3), np.float32), w, np.ones(3, np.float32))
 
 
 def test_linear_does_not_write_into_its_inputs():
