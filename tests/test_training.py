@@ -123,7 +123,7 @@ def test_non_finite_data_is_named_as_the_cause():
     x, y = blobs(32)
     x[3, 0] = np.nan
     model = network()
-    with pytest.raises(NonFiniteLossError, match="epoch 1, step [12] of 2: .*the batch itself holds NaN") as caught:
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step [12] of 2: .*the batch itself holds NaN") as caught:
         fit(model, DataLoader(x, y, batch_size=16), optim.SGD(model.parameters(), 0.1), 1)
     seen, labels = caught.value.batch
     assert len(seen) == len(labels) == 16 and np.isnan(seen).sum() == 1

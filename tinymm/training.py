@@ -79,8 +79,9 @@ def fit(
     then have a `state_dict`, as a `DataLoader` has.
 
     Ctrl-C ends the training after the current step; the model keeps what it has learned. NonFiniteLossError (with
-    epoch, step and the first layer whose output, or the parameter whose gradient, is not finite; the batch is its
-    `batch`) if the loss or a gradient is NaN or infinite; the parameters are then those before that step. ValueError if there is nothing to train.
+    epoch, step and the first layer whose output, or the parameter whose gradient, is not finite; its `batch` is the
+    batch) if the loss or a gradient is NaN or infinite; the parameters are then those before that step. ValueError if
+    there is nothing to train.
     Accuracy is left out where y holds no classes.
     """
     own = {id(parameter) for parameter in model.parameters()}
