@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinymm as tm
 from tinymm import decoding, formulas
 from tinymm import functional as F
-from tinymm.decoding import GreedyDecoder, greedy, prefix_beam_search
+from tinymm.decoding import BeamDecoder, GreedyDecoder, greedy, prefix_beam_search
 
 
 @st.composite
@@ -172,3 +172,52 @@ def test_nan_behind_the_end_does_not_matter():
     y = Y.copy()
     y[0, 2:] = np.nan
     assert greedy(y, [2, 3]) and decoding.prefix_beam_search(y, [2, 3])
+
+
+@settings(max_examples=30, deadline=None)
+@given(speech(10, 4), st.lists(st.integers(0, 10), max_size=4), st.booleans())
+def test_beams_of_chunks_are_those_of_the_whole(case, cuts, listens):
+    y, _, blank = case
+    model = (lambda prefix: np.full(y.shape[2], -0.5 * len(prefix))) if listens else None
+    for row, whole in zip(y, prefix_beam_search(y, beam_width=5, blank=blank, language_model=model), strict=True):
+        decoder = BeamDecoder(5, blank, model)
+        for chunk in np.split(row, sorted(min(c, len(row)) for c in cuts)):
+            best = decoder.feed(chunk)
+        assert decoder.hypotheses() == whole and best == decoder.labels
+        if whole[0].log_score > -np.inf:
+            assert best == whole[0].labels
+
+
+def test_a_beam_of_nothing_says_nothing():
+    decoder = BeamDecoder(2)
+    assert decoder.labels == () and decoder.hypotheses() == [((), 0.0)]
+    assert decoder.feed(np.empty((0, 3))) == ()
+    impossible = np.full((2, 3), -np.inf)
+    assert decoder.feed(impossible) == decoder.feed(impossible) == ()
+    assert decoder.hypotheses() == [((), -np.inf)]
+    with pytest.raises(ValueError, match=r"BeamDecoder: log_probs are .* one sequence at a time"):
+        decoder.feed(impossible[None])
+    with pytest.raises(ValueError, match="beam_width is 0"):
+        BeamDecoder(0)
+
+
+def test_the_end_counts_too():
+    """A language model after which nothing may end but a word of two labels."""
+
+    class Pairs:
+        def begin(self):
+            return 0
+
+        def after(self, state, label):
+            return state + 1
+
+        def scores(self, state):
+            return np.zeros(3)
+
+        def end(self, state):
+            return 0.0 if state == 2 else -np.inf
+
+    y = np.log(np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.8, 0.1, 0.1]]))
+    assert greedy(y[None]) == [[1]]
+    found = prefix_beam_search(y[None], beam_width=30, language_model=Pairs())[0]
+    assert {len(labels) for labels, _ in found} == {2} and found[0].labels in ((1, 2), (1, 1))

@@ -153,3 +153,71 @@ def test_characters_spell_transcripts():
     tested = trained.task.test_set(data)
     judged = trained.task.judge([(tested, trained.predict(tested.x))])
     assert judged.summary["character error rate"][0] < 0.2 and len(judged.tested) == 24
+
+
+SAID = {"low": "lo", "mid": "mid", "lomid": "lo mid", "high": "hi"}  # pronounced by the tones they are made of
+
+
+def phrases(n=36, seed=0):
+    """Words of one tone or two: "lomid" sounds like "low mid", but is never said beside another word."""
+    single = tones(n, seed)
+    low, mid, high = (single.x[single.y == label] for label in range(3))
+    sounds, texts = [], []
+    for i in range(n):
+        text, sound = [("low", low[i % len(low)]), ("mid", mid[i % len(mid)]), ("high", high[i % len(high)])][i % 3]
+        if i % 4 == 0:
+            text, sound = "high low", np.concatenate([high[i % len(high)], low[i % len(low)]])
+        if i % 4 == 2:
+            text, sound = "lomid", np.concatenate([low[i % len(low)], mid[i % len(mid)]])
+        sounds.append(sound)
+        texts.append(text)
+    return Dataset(sounds, np.array(texts, object), tuple(SAID), "phrases", "made here", "none", rate=8000)
+
+
+@pytest.fixture(scope="module")
+def speller():
+    """A model that writes phonemes, of which a language model makes words."""
+    with pytest.MonkeyPatch.context() as patch:
+        said = {word: tuple(phonemes.split()) for word, phonemes in SAID.items()}
+        patch.setattr("tinymm.recipes.speech.load_pronunciations", lambda: said)
+        return train_model(Recipe(model="ctc-requests", epochs=40, batch_size=4, lr=0.003), phrases(), seed=0)
+
+
+def test_phonemes_become_words(speller):
+    data = phrases(seed=3)
+    tested = speller.task.test_set(data)
+    assert tested.x is data.x  # as they are
+    heard = speller.predict(tested.x)
+    assert np.mean(heard == data.y) > 0.8 and "lomid" in heard
+    assert set(" ".join(heard).split()) <= set(SAID)
+
+
+def test_phonemes_become_words_while_the_sound_arrives(speller):
+    data, transcriber = phrases(seed=3), Transcriber(speller)
+    i = data.y.tolist().index("high low")
+    partial = [transcriber.feed(chunk) for chunk in np.array_split(data.x[i], 8)]
+    found = transcriber.finish()
+    assert partial[0] == "" and set(" ".join(partial).split()) <= set(SAID)
+    whole = transcriber.transcribe(data.x[i])
+    assert found.text == whole.text == speller.predict(data.x[i : i + 1])[0]
+    assert found.confidence == pytest.approx(whole.confidence, abs=1e-4)
+    assert 0.2 < found.confidence <= 1 and found.confidence + sum(p for _, p in found.others) <= 1 + 1e-6
+    assert len({text for text, _ in [(found.text, 0), *found.others]}) == len(found.others) + 1
+
+
+def test_noise_is_no_sure_word(speller):
+    sure = [Transcriber(speller).transcribe(sound).confidence for sound in phrases(seed=3).x[:6]]
+    noise = 0.1 * np.random.default_rng(0).standard_normal(3000).astype(np.float32)
+    assert Transcriber(speller).transcribe(noise).confidence < np.mean(sure)
+
+
+def test_a_speller_comes_back_from_its_state(speller):
+    again, sound = Trained.from_state(speller.state_dict()), phrases(seed=3).x[1]
+    assert again.front_end.bigrams.words == speller.front_end.bigrams.words
+    assert Transcriber(again).transcribe(sound).text == Transcriber(speller).transcribe(sound).text
+
+
+def test_words_of_unknown_sound_are_refused():
+    data = phrases()
+    with pytest.raises(ValueError, match="it is not known how high, lomid, low, … is pronounced"):
+        train_model(Recipe(model="ctc-requests", epochs=1), replace(data, y=data.y))

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinymm.decoding import GreedyDecoder, prefix_beam_search, probability
 from tinymm.models import SpeechToText
 from tinymm.recipes.speech import LONGEST, SpeechFrontEnd
+from tinymm.recipes.writing import Transcript, Writer
 from tinymm.recording import no_grad
 
 TOO_LOUD = 100.0  # times full scale: these are whole numbers, not yet divided
 
 if TYPE_CHECKING:
     from tinymm.recipes import Trained
-
-
-class Transcript(NamedTuple):
-    """What was said, and how likely the model holds it, from 0 to 1: the probability of this very text given the sound.
-
-    `others` are what else may have been said, the likeliest first, each with its probability, if a beam looked for them.
-    """
-
-    text: str
-    confidence: float
-    others: tuple[tuple[str, float], ...] = ()
 
 
 class Transcriber:
@@ -45,6 +34,7 @@ class Transcriber:
         trained: a model for transcription, from `train_model` or `load_trained`.
         beam_width: None takes the most likely label of each step; with a number, `finish` looks for the most likely text
             by `prefix_beam_search`, may correct what the partial transcripts said, and tells what else may have been said.
+            A model that writes phonemes always has a beam, which finds the words.
 
     Attributes:
         rate: samples per second of the sound to come. labels: what transcripts are written with.
@@ -60,7 +50,8 @@ class Transcriber:
                 f"Transcriber: a {type(trained.model).__name__} writes no transcripts: train one with "
                 "`tinymm train speech-to-text`"
             )
-        self.model, self.front_end, self.beam_width = trained.model, trained.front_end, beam_width
+        self.model, self.front_end = trained.model, trained.front_end
+        self._writer = Writer(self.front_end, beam_width)
         self.rate, self.labels = self.front_end.rate, self.front_end.labels
         log_mel = self.front_end.log_mel
         self.look_ahead = self.model.LOOK_AHEAD * log_mel.hop + log_mel.frame / 2
@@ -77,21 +68,20 @@ class Transcriber:
         """Forget the sound so far, and be ready for another."""
         self._stream = self.front_end.log_mel.stream()
         self._waiting = np.zeros((self.model.BEFORE, self.front_end.bands), np.float32)
-        self._decoder = GreedyDecoder()
+        self._writer.reset()
         self._state: Any = None
         self._samples = 0  # that came
         self._pieces: list[np.ndarray] = []  # of a bidirectional model, which reads at the end
-        self._written = [np.empty((0, len(self.labels)), np.float32)]  # log-probabilities (steps, classes), by chunk
 
     @property
     def log_probs(self) -> np.ndarray:
         """The log-probabilities (steps, classes) so far; class 0 is the blank."""
-        return np.concatenate(self._written)
+        return self._writer.log_probs
 
     @property
     def text(self) -> str:
         """The transcript so far."""
-        return self.labels.decode(self._decoder.labels)
+        return self._writer.text
 
     def feed(self, samples: np.ndarray) -> str:
         """Hear the next samples (n,), n ≥ 0, and return the transcript so far.
@@ -132,7 +122,7 @@ class Transcriber:
             if self._pieces:
                 with no_grad():
                     self._read(np.concatenate(self._pieces, axis=1))
-        found = self._final()
+        found = self._writer.finish()
         self.reset()
         return found
 
@@ -160,17 +150,4 @@ class Transcriber:
 
     def _read(self, pieces: np.ndarray) -> None:
         log_probs, self._state = self.model.read(pieces, self._state)
-        new = np.asarray(log_probs)[0]
-        self._decoder.feed(new)
-        self._written.append(new)
-
-    def _final(self) -> Transcript:
-        log_probs, labels = self.log_probs, tuple(self._decoder.labels)
-        if not len(log_probs):
-            return Transcript("", 1.0)
-        others: tuple[tuple[str, float], ...] = ()
-        if self.beam_width is not None:
-            best, *rest = prefix_beam_search(log_probs[None], beam_width=self.beam_width)[0]
-            labels = best.labels
-            others = tuple((self.labels.decode(found), min(float(np.exp(score)), 1.0)) for found, score in rest)
-        return Transcript(self.labels.decode(labels), probability(log_probs, labels), others)
+        self._writer.feed(np.asarray(log_probs)[0])

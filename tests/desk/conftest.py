@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinymm.desk import models
+from tinymm.desk import models, spoken
 from tinymm.desk.desk import Desk
 
 QUICK = {
@@ -22,9 +22,9 @@ def desk_cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         use_quick_recipes(patch, folder)
-        spoken = models.load_spoken_digits()
-        few = spoken.subset(np.isin(spoken.groups, np.unique(spoken.groups)[: models.VOICES]))
-        patch.setattr(models, "load_spoken_digits", lambda: few)
+        few = spoken.training_sounds()
+        few = few.subset(np.isin(few.groups, np.unique(few.groups)[::20]))
+        patch.setattr(models, "training_sounds", lambda: few)
         patch.setattr("tinymm.recipes.speech.SURVEY", 10)
         for name in QUICK:
             models.train_own(name, progress=False)

@@ -28,12 +28,17 @@ def test_the_evaluation_is_complete_and_plausible(desk, quick):
     assert answered["at most 10% mistakes"]["right of these"] > answered["at most 10% mistakes"]["right of the others"]
     assert answered["at most 3% mistakes"]["answered"] <= answered["at most 10% mistakes"]["answered"]
     assert content["numbers"]["rows"]["typed in the bundled requests"]["found"] == 1
+    requests = content["spoken requests"]["rows"]
+    assert set(requests) == {"in wordings it was trained on", "in wordings it was not"}
+    for row in requests.values():
+        assert row["samples"] == 3 and row["word error rate"] >= 0 and 0 <= row["intent"] <= 1 and row["typed"] > 0.3
     assert "precision" in str(measured) and "%" in str(measured)
 
 
 def test_latencies(desk, quick):
     rows = measuring.latency(desk).tables["latency"]
-    assert set(rows) >= {"typed", "a picture of a number", "spoken: after the end of the sound"}
+    assert set(rows) >= {"typed", "a picture of a number", "a spoken number: after the end of the sound"}
+    assert "a spoken request: after the end of the sound" in rows
     for row in rows.values():
         assert 0 < row["median ms"] <= row["95 % ms"] <= row["longest ms"]
     assert "ms" in str(measuring.latency(desk))

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 CHUNK = 0.1  # seconds of sound in one piece
-BEAM = 8  # hypotheses of what was said that are followed to the end of the sound
+BEAM = 16  # hypotheses of what was said that are followed to the end of the sound
 
 OnPartial = Callable[[float, str], None]
 

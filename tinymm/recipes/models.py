@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinymm.data.audio import SpecAugment
 from tinymm.data.datasets import ALL_THREE
 from tinymm.data.datasets.strings import Joining
 from tinymm.data.text import NGrams
@@ -18,7 +19,7 @@ from tinymm.recipes.front_end import FrontEnd
 from tinymm.recipes.images import ImageFrontEnd
 from tinymm.recipes.multimodal import FUSED, SENSES, MultimodalFrontEnd, fused_model
 from tinymm.recipes.relations import RELATIONS, shared_space
-from tinymm.recipes.sounds import SoundFrontEnd
+from tinymm.recipes.sounds import SoundFrontEnd, Variation
 from tinymm.recipes.speech import SpeechFrontEnd
 from tinymm.recipes.task import Task
 from tinymm.recipes.texts import TermsFrontEnd, TokensFrontEnd
@@ -83,11 +84,19 @@ def _speech_crnn(cell: str) -> Choice:
     )
 
 
-def _transcribing(kind: str, joining: Joining, epochs: int = 25, batch_size: int = 32, **options: Any) -> Choice:
+def _transcribing(
+    kind: str,
+    joining: Joining,
+    epochs: int = 25,
+    lr: float = 3,
+    batch_size: int = 32,
+    variation: Variation | None = None,
+    **options: Any,
+) -> Choice:
     return Choice(
-        lambda: SpeechFrontEnd(kind, joining=joining),
+        lambda: SpeechFrontEnd(kind, joining=joining, variation=variation),
         lambda front_end, classes: SpeechToText(front_end.bands, len(front_end.labels), **options),
-        *(epochs, 3, batch_size),
+        *(epochs, lr, batch_size),
         augment=True,
         task=Transcription(joining),
         folds=0,
@@ -124,7 +133,16 @@ MODELS: dict[str, dict[str, Choice]] = {
         "crnn-rnn": _speech_crnn("rnn"),
         "ctc": _transcribing("words", Joining()),
         "ctc-bidirectional": _transcribing("words", Joining(), bidirectional=True),
-        "ctc-requests": _transcribing("words", Joining(most=4), epochs=60, batch_size=16, hidden_size=192),
+        "ctc-requests": _transcribing(
+            "phonemes",
+            Joining(most=3, gap=(0, 0.35), noisy=0.3),
+            epochs=45,
+            lr=6,
+            batch_size=16,
+            variation=Variation(tract=0.1, tilt=0.5, masks=SpecAugment(0, 0)),
+            hidden_size=256,
+            dropout=0.1,
+        ),
         "ctc-characters": _transcribing("characters", Joining(most=1)),
     },
     "text": {

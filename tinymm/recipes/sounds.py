@@ -105,21 +105,14 @@ class SoundFrontEnd(FrontEnd):
         x = sample_along(padded, where * lengths[:, None] - 0.5, 1)
         x[(where < 0) | (where > 1)] = -np.inf  # silence; noise will fill it
         x = np.maximum(x, (padded.max(axis=(1, 2)) - RANGE)[:, None, None])
-        x = sample_along(x, self._moved_bands(np.exp(tract * vary.tract)), 2)
+        x = move_bands(x, np.exp(tract * vary.tract), self.rate)
         x = self._with_noise(x, rng)
-        ends = rng.uniform(-vary.tilt, vary.tilt, (n, 5))
-        x += sample_along(ends[:, None].astype(x.dtype), np.tile(np.linspace(0, 4, self.bands), (n, 1)), 2)
+        x += tilts(n, self.bands, vary.tilt, rng).astype(x.dtype)
         varied = vary.masks(_normalized(x), rng)[:, None]
         plain = rng.random(n) < vary.plain
         if plain.any():
             varied[plain] = self(rows[plain])
         return varied
-
-    def _moved_bands(self, factors: np.ndarray) -> np.ndarray:
-        """Which band, in fractions, has the frequency of each band times the factor: (N, bands) for factors (N, 1)."""
-        low, high = hz_to_mel(LOW), hz_to_mel(HIGH * self.rate)
-        middles = mel_to_hz(np.linspace(low, high, self.bands + 2))[1:-1]
-        return (hz_to_mel(middles * factors) - low) / (high - low) * (self.bands + 1) - 1
 
     def _with_noise(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """ln(eˣ + noise), the noise having a level and a slope over the bands of its own in each sound."""
@@ -172,6 +165,20 @@ def draw_prediction(
     ends = np.unique(np.linspace(0, len(sound), BEGINNINGS + 1).astype(int))[1:]
     beginnings = as_samples([sound[:end] for end in ends])
     return plots.spectrogram(sound, log_mel, classify(beginnings), ends / log_mel.rate, class_names)
+
+
+def move_bands(x: np.ndarray, factors: np.ndarray, rate: int) -> np.ndarray:
+    """Features (N, T, bands) in which each band has what was at its frequency times the factor, factors (N, 1)."""
+    bands = x.shape[2]
+    low, high = hz_to_mel(LOW), hz_to_mel(HIGH * rate)
+    middles = mel_to_hz(np.linspace(low, high, bands + 2))[1:-1]
+    return sample_along(x, (hz_to_mel(middles * factors) - low) / (high - low) * (bands + 1) - 1, 2)
+
+
+def tilts(n: int, bands: int, most: float, rng: np.random.Generator) -> np.ndarray:
+    """For each of n sounds what another microphone adds to its bands, (n, 1, bands): at most so much, changing smoothly."""
+    knots = rng.uniform(-most, most, (n, 5))
+    return sample_along(knots[:, None], np.tile(np.linspace(0, 4, bands), (n, 1)), 2)
 
 
 def sample_along(x: np.ndarray, where: np.ndarray, axis: int) -> np.ndarray:

@@ -11,15 +11,19 @@ import numpy as np
 from tinymm.data.audio import LogMel, read_sound
 from tinymm.data.audio.sound import MAX_RATE
 from tinymm.data.datasets import Dataset
+from tinymm.data.datasets.spoken import load_pronunciations
 from tinymm.data.datasets.strings import Joining, transcripts
 from tinymm.data.text import pad_sequences
 from tinymm.data.text.labels import Labels
+from tinymm.language_model import Bigrams, LexiconModel
 from tinymm.models import SpeechToText
 from tinymm.recipes.front_end import FrontEnd, claimed
+from tinymm.recipes.sounds import HIGH, LOW, Variation, move_bands, tilts
 
-LOW, HIGH = 60.0, 0.475  # the range of the bands: hertz, and a share of the rate
 LONGEST = 300  # seconds of one utterance
 SURVEY = 200  # strings from which mean and deviation are taken
+DIGITS = "0 1 2 3 4 5 6 7 8 9"  # of which none is likelier than another in a number
+LANGUAGE_WEIGHT, LABEL_BONUS = 0.7, 0.7  # α and β of `LexiconModel`, chosen on voices held out of the training ones
 
 
 class SpeechFrontEnd(FrontEnd):
@@ -28,22 +32,32 @@ class SpeechFrontEnd(FrontEnd):
     Nothing depends on what comes later in the sound: no normalisation over all of it, no cutting to the speech.
 
     Args:
-        kind: what transcripts are written with, "words" or "characters".
+        kind: what transcripts are written with, "words", "characters" or "phonemes"; of those the words are found by a
+            language model of the training transcripts.
         bands: size of the features.
         joining: how the training sounds are joined to strings and varied, anew in every epoch.
+        variation: how the features of training sounds are changed besides: its tract, tilt and masks. None: not at all.
 
     Attributes:
         rate: samples per second of the training sounds. labels: of their transcripts.
         mean: (bands,) of the features. deviation: of all of them together, so that bands keep their proportions.
+        bigrams: of the words of the training transcripts, for phonemes; else None.
     """
 
     sense = "audio"
 
-    def __init__(self, kind: str = "words", bands: int = 40, joining: Joining | None = None):
-        self.kind, self.bands = kind, bands
+    def __init__(
+        self,
+        kind: str = "words",
+        bands: int = 40,
+        joining: Joining | None = None,
+        variation: Variation | None = None,
+    ):
+        self.kind, self.bands, self.variation = kind, bands, variation
         self.joining = joining or Joining()
         self.rate: int = 8000
-        self.labels = Labels(["a"], kind)
+        self.labels = Labels(["a"])
+        self.bigrams: Bigrams | None = None
         self.mean, self.deviation = np.zeros(bands, np.float32), 1.0
 
     @property
@@ -54,7 +68,9 @@ class SpeechFrontEnd(FrontEnd):
         """Returns the recordings as they are: strings are made of them anew for each epoch."""
         assert data.rate is not None
         self.rate = data.rate
-        self.labels = Labels.of(transcripts(data), self.kind)
+        said = transcripts(data)
+        self.labels = Labels.of(said, self.kind, load_pronunciations() if self.kind == "phonemes" else None)
+        self.bigrams = Bigrams.of(said, alike=[DIGITS]) if self.kind == "phonemes" else None
         if self.kind == "characters" and self.joining.most > 1:  # joined words have spaces between them
             self.labels = Labels.of([*transcripts(data), " "], self.kind)
         self.mean, self.deviation = np.zeros(self.bands, np.float32), 1.0
@@ -80,7 +96,19 @@ class SpeechFrontEnd(FrontEnd):
 
     def __call__(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """(N, T, bands), zeros after the end of each sound."""
-        return pad_sequences(list(rows))[0]
+        x, lengths = pad_sequences(list(rows))
+        if rng is None or self.variation is None:
+            return x
+        vary, n = self.variation, len(x)
+        x = move_bands(x, np.exp(rng.uniform(-vary.tract, vary.tract, (n, 1))), self.rate)
+        x = vary.masks(x + tilts(n, self.bands, vary.tilt / self.deviation, rng).astype(x.dtype), rng)
+        return np.where((np.arange(x.shape[1]) < lengths[:, None])[:, :, None], x, x.dtype.type(0))
+
+    def language_model(self) -> LexiconModel | None:
+        """What `prefix_beam_search` listens to, and what finds the words of phonemes; None where words are written."""
+        if self.bigrams is None:
+            return None
+        return LexiconModel(self.bigrams, self.labels.words(), len(self.labels), LANGUAGE_WEIGHT, LABEL_BONUS)
 
     def read(self, item: str) -> np.ndarray:
         """A sound file at the rate of the training sounds. ValueError if it is silent, or longer than five minutes."""
@@ -98,6 +126,7 @@ class SpeechFrontEnd(FrontEnd):
             "bands": self.bands,
             "mean": self.mean,
             "deviation": self.deviation,
+            "bigrams": None if self.bigrams is None else self.bigrams.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -105,6 +134,8 @@ class SpeechFrontEnd(FrontEnd):
         self.kind, (self.rate,) = self.labels.kind, claimed("rate", [state["rate"]], MAX_RATE)
         self.mean, self.deviation = state["mean"], state["deviation"]
         (self.bands,) = claimed("bands", [state["bands"]], len(self.mean))
+        bigrams = state.get("bigrams")
+        self.bigrams = None if bigrams is None else Bigrams.from_state(bigrams)
 
 
 @dataclass(frozen=True)
@@ -130,6 +161,7 @@ class StringBatches:
         self, front_end: SpeechFrontEnd, recordings: Dataset, batch_size: int, seed: int = 0, augment: bool = True
     ):
         self.front_end, self.recordings, self.batch_size, self.seed = front_end, recordings, batch_size, seed
+        self.augment = augment
         plain = replace(front_end.joining, speed=0, gain=0, uneven=0, noisy=0)
         self.joining = front_end.joining if augment else plain
         self.strings = max(round(2 * len(recordings) / (self.joining.most + 1)), 1)
@@ -151,7 +183,8 @@ class StringBatches:
         for number, i in enumerate(rng.permutation(len(batches))[begin:], begin + 1):
             self.epoch, self.batch = epoch, number
             chosen = features[batches[i]]
-            yield self.front_end(chosen), self.targets(strings.y[batches[i]], chosen)
+            vary = np.random.default_rng([self.seed, epoch, number]) if self.augment else None
+            yield self.front_end(chosen, vary), self.targets(strings.y[batches[i]], chosen)
         self.epoch, self.batch = epoch + 1, 0
 
     def state_dict(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinymm import decoding, functional
+from tinymm import functional
 from tinymm.data.datasets import Dataset
 from tinymm.data.datasets.dataset import chain
 from tinymm.data.datasets.strings import Joining, transcripts
@@ -18,6 +18,7 @@ from tinymm.nn import Module
 from tinymm.recipes.loading import Loaded, Parts, cut, load_data
 from tinymm.recipes.speech import SpeechFrontEnd, StringBatches, Targets
 from tinymm.recipes.task import MOST_MISTAKES, Answer, Drawing, Judged, Task
+from tinymm.recipes.writing import Transcript, Writer
 from tinymm.recording import no_grad
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Transcription(Task):
     """Each sound has a transcript. Predictions are texts, judged by how many edits make the transcripts of them.
 
     Args:
-        joining: recordings are joined to strings so, for the test too, with a fixed seed. Where a "string" is one
-            recording (`most=1`), the test has each recording once, as it is.
+        joining: recordings are joined to strings so, for the test too, with a fixed seed. Where recordings have
+            transcripts of their own, and where a "string" is one recording (`most=1`), the test has each as it is.
     """
 
     def __init__(self, joining: Joining | None = None):
@@ -56,7 +57,7 @@ class Transcription(Task):
         return cut(recipe, loaded)
 
     def test_set(self, data: Dataset) -> Dataset:
-        if self.joining.most == 1:
+        if self.joining.most == 1 or data.y.dtype == object:
             return replace(data, y=transcripts(data))
         return self.joining(data, min(TEST_STRINGS, 2 * len(data)), np.random.default_rng(TEST_SEED))
 
@@ -74,14 +75,16 @@ class Transcription(Task):
         features = front_end.prepare(data.x)
 
         def measure(model: Module) -> dict[str, float]:
-            heard = [transcribe(front_end, model, x) for x in features]
+            writer = Writer(front_end)
+            heard = [transcribe(writer, model, x).text for x in features]
             return {"word_error_rate": word_error_rate(list(data.y), heard)}
 
         return measure
 
     def predict(self, trained: Trained, samples: np.ndarray) -> np.ndarray:
         front_end: Any = trained.front_end
-        heard = [transcribe(front_end, trained.model, x) for x in front_end.prepare(samples)]
+        writer = Writer(front_end)
+        heard = [transcribe(writer, trained.model, x).text for x in front_end.prepare(samples)]
         return np.array(heard, dtype=object)
 
     def judge(self, folds: Sequence[tuple[Dataset, np.ndarray]]) -> Judged:
@@ -100,10 +103,9 @@ class Transcription(Task):
     def answers(self, trained: Trained, samples: np.ndarray, top: int) -> list[Answer]:
         front_end: Any = trained.front_end
         found = []
+        writer = Writer(front_end)
         for features in front_end.prepare(samples):
-            log_probs = log_probabilities(trained.model, features)
-            (labels,) = decoding.greedy(log_probs[None])
-            text, confidence = front_end.labels.decode(labels), decoding.probability(log_probs, labels)
+            text, confidence, _ = transcribe(writer, trained.model, features)
             line = f"{text or '(no words)'}   {confidence:6.1%}"
             found.append(Answer(line, {"transcript": text, "confidence": round(confidence, 6)}))
         return found
@@ -155,9 +157,11 @@ def log_probabilities(model: Module, features: np.ndarray) -> np.ndarray:
     return np.asarray(model(features[None]))[0]
 
 
-def transcribe(front_end: SpeechFrontEnd, model: Module, features: np.ndarray) -> str:
-    """The transcript of one sound's features (T, bands): of each step the most likely label."""
-    return front_end.labels.decode(decoding.greedy(log_probabilities(model, features)[None])[0])
+def transcribe(writer: Writer, model: Module, features: np.ndarray) -> Transcript:
+    """The transcript of one sound's features (T, bands)."""
+    writer.reset()
+    writer.feed(log_probabilities(model, features))
+    return writer.finish()
 
 
 def _pairs(judged: Judged) -> list[tuple[str, str]]:

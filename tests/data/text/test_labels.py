@@ -40,6 +40,7 @@ def test_spaces_at_the_ends_are_none():
         (["a b"], "words", "'a b' is not one of words"),
         (["ab"], "characters", "'ab' is not one of characters"),
         (["a"], "phones", "kind 'phones' is unknown"),
+        (["a"], "phonemes", "are not the phonemes of the pronunciations"),
     ],
 )
 def test_names_that_are_none(names, kind, words):

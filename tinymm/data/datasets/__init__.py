@@ -18,7 +18,13 @@ from tinymm.data.datasets.images import (
 from tinymm.data.datasets.multimodal import MultimodalDataset, MultimodalDigits, load_multimodal_digits, pair_digits
 from tinymm.data.datasets.own import open_dataset
 from tinymm.data.datasets.sounds import fetch_fsdd
-from tinymm.data.datasets.spoken import SpokenRequests, load_spoken_digits, load_spoken_requests, spoken_digits_origins
+from tinymm.data.datasets.spoken import (
+    SpokenRequests,
+    load_pronunciations,
+    load_spoken_digits,
+    load_spoken_requests,
+    spoken_digits_origins,
+)
 from tinymm.data.datasets.texts import fetch_banking77, fetch_sentiment, fetch_trec
 
 __all__ = [
@@ -39,6 +45,7 @@ __all__ = [
     "load_desk_requests",
     "load_digits",
     "load_multimodal_digits",
+    "load_pronunciations",
     "load_spoken_digits",
     "load_spoken_requests",
     "open_dataset",

@@ -1,12 +1,15 @@
 """Speech that comes with the package, synthesised: the digits 0 to 9, and requests to a customer desk, in English."""
 
+from __future__ import annotations
+
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tinymm.data.audio.mdct import N, inverse_mdct
-from tinymm.data.datasets.dataset import Dataset
+from tinymm.data.datasets.dataset import Dataset, chosen_rows
 from tinymm.data.datasets.desk import INTENTS, SENTIMENTS
 from tinymm.data.datasets.images import BUNDLED
 from tinymm.data.text.files import read_lines
@@ -71,6 +74,18 @@ def request_rows() -> list[RequestRow]:
     return [RequestRow(row["intent"], row["sentiment"], tuple(row["request"].split(" / "))) for row in rows]
 
 
+def load_pronunciations() -> dict[str, tuple[str, ...]]:
+    """Return the phonemes of each word of the bundled requests and of each digit, as they are spoken in America.
+
+    They are named as in the ARPAbet, without stress. Source: written for this package.
+
+    >>> load_pronunciations()["order"]
+    ('ao', 'r', 'd', 'er')
+    """
+    rows = csv.DictReader(read_lines(BUNDLED / "pronunciations.tsv"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {row["word"]: tuple(row["phonemes"].split()) for row in rows}
+
+
 @dataclass(frozen=True, eq=False)
 class SpokenRequests:
     """Sounds of requests, of phrases they are made of, and of speech that has nothing to do with a desk.
@@ -78,14 +93,22 @@ class SpokenRequests:
     Attributes:
         sounds: a data set whose `y` are transcripts (N,), in small letters without punctuation, digits as `4 7 1`; that
             of speech in other words or languages is "". `groups` names the voices, those of the spoken digits.
+        rows: (N,) int64, which of `request_rows` a sound says; −1 for a phrase and −2 for other speech.
         intents, sentiments: (N,) int64, the index into `intent_names` and `sentiment_names`; −1 for all but requests.
     """
 
     sounds: Dataset
+    rows: np.ndarray
     intents: np.ndarray
     sentiments: np.ndarray
     intent_names: tuple[str, ...] = INTENTS
     sentiment_names: tuple[str, ...] = SENTIMENTS
+
+    def subset(self, chosen: Any) -> SpokenRequests:
+        """Those of these indices or this mask, see `Dataset.subset`."""
+        rows = chosen_rows(chosen, len(self.sounds))
+        parts = {name: getattr(self, name)[rows] for name in ("rows", "intents", "sentiments")}
+        return replace(self, sounds=self.sounds.subset(rows), **parts)
 
 
 def load_spoken_requests() -> SpokenRequests:
@@ -114,8 +137,8 @@ def load_spoken_requests() -> SpokenRequests:
     )
     intents = np.array([INTENTS.index(row.intent) for row in rows] + [-1])  # the last for all numbers below 0
     sentiments = np.array([SENTIMENTS.index(row.sentiment) for row in rows] + [-1])
-    which = np.maximum(which, -1)
-    return SpokenRequests(sounds, intents[which], sentiments[which])
+    meant = np.maximum(which, -1)
+    return SpokenRequests(sounds, which, intents[meant], sentiments[meant])
 
 
 def _sounds(stored: dict[str, np.ndarray]) -> list[np.ndarray]:
