@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from tinymm.desk import Desk, Session, Turn
 
 DESCRIPTION = """\
-A customer desk: type what you want, in English or Chinese; say a number digit by digit, in English; or
-show a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then hands over
-to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
+A customer desk: type what you want, in English or Chinese; say it in English, or a number digit by digit;
+or show a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then hands
+over to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
 
-Its own speech model knows the digits, as synthetic voices say them, so that a spoken number is always read back. Other
-models can be trained and given: for numbers said by people `tinymm train speech-to-text --name speech`, then --speech
-runs/speech; for whole requests, as in "where is my parcel" or "can i speak to a person", with the bundled voices again,
-`tinymm train speech-to-text --data spoken-requests --model ctc-requests --name requests`.
+Its own speech model knows 119 words, such as those of "where is my parcel", "can i speak to a person" or "my order number
+is 4 7 1 1", as synthetic voices say them: a spoken number is always read back. Other models can be trained and given: for
+numbers said by people `tinymm train speech-to-text --name speech`, then --speech runs/speech.
 """
 EXAMPLES = """\
 examples:

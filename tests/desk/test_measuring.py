@@ -29,9 +29,11 @@ def test_the_evaluation_is_complete_and_plausible(desk, quick):
     assert answered["at most 3% mistakes"]["answered"] <= answered["at most 10% mistakes"]["answered"]
     assert content["numbers"]["rows"]["typed in the bundled requests"]["found"] == 1
     requests = content["spoken requests"]["rows"]
-    assert set(requests) == {"in wordings it was trained on", "in wordings it was not"}
+    assert {"known wordings, all", "new wordings, recorded voices"} < set(requests) and len(requests) == 6
     for row in requests.values():
-        assert row["samples"] == 3 and row["word error rate"] >= 0 and 0 <= row["intent"] <= 1 and row["typed"] > 0.3
+        assert (
+            0 < row["samples"] <= 3 and row["word error rate"] >= 0 and 0 <= row["intent"] <= 1 and row["typed"] > 0.3
+        )
     assert "precision" in str(measured) and "%" in str(measured)
 
 

@@ -76,7 +76,7 @@ class Desk:
 
     @property
     def transcriber(self) -> Transcriber:
-        """Hears digits in English, and with a model for them requests."""
+        """Hears requests and numbers in English."""
         return self._speech[0]
 
     def prepare(self) -> None:

@@ -139,7 +139,7 @@ MODELS: dict[str, dict[str, Choice]] = {
             epochs=45,
             lr=6,
             batch_size=16,
-            variation=Variation(tract=0.1, tilt=0.5, masks=SpecAugment(0, 0)),
+            variation=Variation(tract=0.15, tilt=0.7, masks=SpecAugment(0, 0)),
             hidden_size=256,
             dropout=0.1,
         ),

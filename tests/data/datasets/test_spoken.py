@@ -102,10 +102,10 @@ def test_spoken_requests_are_sounds_with_transcripts(requests):
     assert len(sounds) == len(requests.intents) == len(requests.sentiments) >= 1500 and sounds.rate == 8000
     assert all(sound.dtype == np.float32 and np.isfinite(sound).all() for sound in sounds.x)
     lengths = np.array([len(sound) for sound in sounds.x]) / sounds.rate
-    assert lengths.min() > 0.12 and lengths.max() < 6
+    assert lengths.min() > 0.12 and lengths.max() < 8
     assert set(" ".join(sounds.y).split()) == set(sounds.class_names)
     assert set(sounds.class_names) >= set("0123456789") and len(sounds.class_names) < 130
-    assert (BUNDLED / "spoken_requests.npz").stat().st_size < 3_000_000
+    assert (BUNDLED / "spoken_requests.npz").stat().st_size < 4_000_000
 
 
 def test_each_row_is_said_with_its_intent_and_mood(requests):
@@ -128,7 +128,7 @@ def test_the_voices_are_those_of_the_digits(requests, digits):
     whole, other = requests.intents >= 0, requests.sounds.y == ""
     for voice in voices:
         mine = requests.sounds.groups == voice
-        assert (mine & whole).sum() >= 6 and (mine & ~whole & ~other).sum() >= 6 and (mine & other).any()
+        assert (mine & whole).sum() >= 6 and (mine & ~whole & ~other).sum() >= 4 and (mine & other).any()
 
 
 def test_its_script_plans_what_the_file_holds(requests):

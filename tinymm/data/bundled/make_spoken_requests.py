@@ -25,11 +25,13 @@ from tinymm.data.bundled.synthesis import (
 )
 from tinymm.data.datasets.spoken import NUMBER, request_rows
 
-LONGEST = 6.0  # seconds
+LONGEST = 8.0  # seconds
 STEP = 0.04
-REQUESTS = {"espeak-ng": 6, "recorded": 28}  # of each voice
-PHRASES = {"espeak-ng": 6, "recorded": 28}
-STRANGERS = {"espeak-ng": 1, "recorded": 6}
+REQUESTS = {"espeak-ng": 6, "recorded": 20}  # of each voice and size
+PHRASES = {"espeak-ng": 4, "recorded": 12}
+STRANGERS = {"espeak-ng": 1, "recorded": 3}
+SIZES = {"espeak-ng": 1, "recorded": 3}  # of people that each voice stands for: vocal tracts of their own
+SPEEDS = (0.75, 1.25)  # of a voice's own, which is brisk
 SHORTEST_NUMBER, LONGEST_NUMBER = 3, 6  # digits
 ENGLISH = (("pico", "en-US", "en-US"), ("pico", "en-GB", "en-GB"))
 # what has nothing to do with a desk: by the language that is read
@@ -58,16 +60,17 @@ def takes() -> list[tuple[Take, str]]:
     phrases = list(dict.fromkeys(phrase for row in rows for phrase in row.phrases if phrase != NUMBER))
     requests, parts = _shuffled(range(len(rows)), rng), _shuffled(phrases, rng)
     speakers = [("espeak-ng", voice, "") for voice in espeak_voices()] + [*RECORDED, *ENGLISH]
-    for engine, voice, accent in speakers:
-        kind = engine if engine == "espeak-ng" else "recorded"
+    kinds = ["espeak-ng" if engine == "espeak-ng" else "recorded" for engine, _, _ in speakers]
+    people = [(*speaker, kind) for speaker, kind in zip(speakers, kinds, strict=True) for _ in range(SIZES[kind])]
+    for engine, voice, accent, kind in people:
         said = [(number, _numbered(rows[number].text, rng)) for number in islice(requests, REQUESTS[kind])]
         said += [(-1, phrase) for phrase in islice(parts, PHRASES[kind])]
         texts = [(number, _spelled(text)) for number, text in said]
         if kind == "recorded":
             strange = [(-2, str(text)) for text in rng.choice(OTHER_WORDS["en"], STRANGERS[kind], replace=False)]
-            made = recorded_takes(engine, voice, accent, texts + strange, rng)
+            made = recorded_takes(engine, voice, accent, texts + strange, rng, SPEEDS)
         else:
-            made = [espeak_take(voice, number, text, rng) for number, text in texts]
+            made = [espeak_take(voice, number, text, rng, SPEEDS) for number, text in texts]
             for _ in range(STRANGERS[kind]):
                 language = str(rng.choice(["en", *OTHER_WORDS]))
                 strange_take = espeak_take(voice, -2, str(rng.choice(OTHER_WORDS[language])), rng)

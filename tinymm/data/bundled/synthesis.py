@@ -132,14 +132,21 @@ ENGINES: dict[str, Callable[[Take, float, float, Path, Path], None]] = {
 }
 
 
-def espeak_take(voice: str, label: int, text: str, rng: np.random.Generator) -> Take:
+def espeak_take(
+    voice: str, label: int, text: str, rng: np.random.Generator, speeds: tuple[float, float] = (0.75, 1.4)
+) -> Take:
     """A text in one of eSpeak NG's voices, in an accent, a melody and a manner of chance."""
     accent, ending = (str(rng.choice(options)) for options in (ESPEAK_ACCENTS, ENDINGS))
-    return Take("espeak-ng", voice, accent, label, text + ending, rng.uniform(0.75, 1.4), rng.uniform(0.8, 1.25))
+    return Take("espeak-ng", voice, accent, label, text + ending, rng.uniform(*speeds), rng.uniform(0.8, 1.25))
 
 
 def recorded_takes(
-    engine: str, voice: str, accent: str, texts: Iterable[tuple[int, str]], rng: np.random.Generator
+    engine: str,
+    voice: str,
+    accent: str,
+    texts: Iterable[tuple[int, str]],
+    rng: np.random.Generator,
+    speeds: tuple[float, float] = (0.8, 1.5),
 ) -> list[Take]:
     """Texts with their labels in a recorded voice, all with the vocal tract of one person."""
     women, planned = voice == "slt" or engine == "pico", []
@@ -149,7 +156,7 @@ def recorded_takes(
         if (engine, voice) == ("festival", "slt"):
             pitch = tract
         ended = text + str(rng.choice(ENDINGS))
-        planned.append(Take(engine, voice, accent, label, ended, rng.uniform(0.8, 1.5), pitch, tract))
+        planned.append(Take(engine, voice, accent, label, ended, rng.uniform(*speeds), pitch, tract))
     return planned
 
 

@@ -111,8 +111,8 @@ CATALOGUE = {
         Entry("digits", "image", 1797, 0, 10, "CC BY 4.0", load_digits, bundled=("digits.npz",)),
         Entry("spoken-digits", "audio", 3800, 0, 10, "MIT", load_spoken_digits, bundled=("spoken_digits.npz",)),
         Entry(
-            *("spoken-requests", "audio", 2014, 0, 119, "MIT", lambda: load_spoken_requests().sounds),
-            bundled=("spoken_requests.npz", "spoken_requests.tsv"),
+            *("spoken-requests", "audio", 2177, 0, 119, "MIT", lambda: load_spoken_requests().sounds),
+            bundled=("spoken_requests.npz", "spoken_requests.tsv", "pronunciations.tsv"),
         ),
         Entry("desk-requests", "text", 2517, 0, 15, "MIT", _desk_requests, bundled=("desk_requests.tsv",)),
         Entry(

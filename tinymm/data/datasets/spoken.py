@@ -93,11 +93,13 @@ class SpokenRequests:
     Attributes:
         sounds: a data set whose `y` are transcripts (N,), in small letters without punctuation, digits as `4 7 1`; that
             of speech in other words or languages is "". `groups` names the voices, those of the spoken digits.
+        engines: (N,) names of the synthesisers: "espeak-ng" computes formants, the others speak after recordings.
         rows: (N,) int64, which of `request_rows` a sound says; −1 for a phrase and −2 for other speech.
         intents, sentiments: (N,) int64, the index into `intent_names` and `sentiment_names`; −1 for all but requests.
     """
 
     sounds: Dataset
+    engines: np.ndarray
     rows: np.ndarray
     intents: np.ndarray
     sentiments: np.ndarray
@@ -107,7 +109,7 @@ class SpokenRequests:
     def subset(self, chosen: Any) -> SpokenRequests:
         """Those of these indices or this mask, see `Dataset.subset`."""
         rows = chosen_rows(chosen, len(self.sounds))
-        parts = {name: getattr(self, name)[rows] for name in ("rows", "intents", "sentiments")}
+        parts = {name: getattr(self, name)[rows] for name in ("engines", "rows", "intents", "sentiments")}
         return replace(self, sounds=self.sounds.subset(rows), **parts)
 
 
@@ -138,7 +140,7 @@ def load_spoken_requests() -> SpokenRequests:
     intents = np.array([INTENTS.index(row.intent) for row in rows] + [-1])  # the last for all numbers below 0
     sentiments = np.array([SENTIMENTS.index(row.sentiment) for row in rows] + [-1])
     meant = np.maximum(which, -1)
-    return SpokenRequests(sounds, which, intents[meant], sentiments[meant])
+    return SpokenRequests(sounds, stored["engine"], which, intents[meant], sentiments[meant])
 
 
 def _sounds(stored: dict[str, np.ndarray]) -> list[np.ndarray]:
