@@ -70,7 +70,8 @@ class SpeechFrontEnd(FrontEnd):
         self.rate = data.rate
         said = transcripts(data)
         self.labels = Labels.of(said, self.kind, load_pronunciations() if self.kind == "phonemes" else None)
-        self.bigrams = Bigrams.of(said, alike=[DIGITS]) if self.kind == "phonemes" else None
+        digits = " ".join(word for word in DIGITS.split() if word in self.labels.pronunciations)
+        self.bigrams = Bigrams.of(said, alike=[digits] if digits else []) if self.kind == "phonemes" else None
         if self.kind == "characters" and self.joining.most > 1:  # joined words have spaces between them
             self.labels = Labels.of([*transcripts(data), " "], self.kind)
         self.mean, self.deviation = np.zeros(self.bands, np.float32), 1.0
