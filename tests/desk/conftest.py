@@ -13,6 +13,7 @@ QUICK = {
     "sentiment": {"epochs": 4},
     "digits": {"model": "logistic", "epochs": 10},
     "speech": {"epochs": 1},
+    "requests": {"epochs": 1},
 }
 
 
@@ -25,6 +26,9 @@ def desk_cache(tmp_path_factory):
         few = spoken.training_sounds()
         few = few.subset(np.isin(few.groups, np.unique(few.groups)[::20]))
         patch.setattr(models, "training_sounds", lambda: few)
+        digits = spoken.training_digits()
+        digits = digits.subset(np.isin(digits.groups, np.unique(digits.groups)[::20]))
+        patch.setattr(models, "training_digits", lambda: digits)
         patch.setattr("tinymm.recipes.speech.SURVEY", 10)
         for name in QUICK:
             models.train_own(name, progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
 import time
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ class Desk:
     Args:
         intent, sentiment, digits, speech: run folders of models to use instead of the desk's own, which are trained when
             they are first needed, in a few minutes in all, and kept in the cache.
+        requests: hear requests too, by the desk's own model for them; it mishears numbers more often than that for numbers.
         progress: show bars while they are trained.
     """
 
@@ -51,7 +53,11 @@ class Desk:
         digits: Path | None = None,
         speech: Path | None = None,
         progress: bool = True,
+        requests: bool = False,
     ):
+        if requests and speech is not None:
+            raise ValueError("Desk: speech and requests are two models for the same: give one of them")
+        self.spoken = "requests" if requests else "speech"
         self.runs = dict(zip(NAMES, (intent, sentiment, digits, speech), strict=True))
         self.progress = progress
 
@@ -71,12 +77,12 @@ class Desk:
     def _speech(self) -> tuple[Transcriber, Confidence]:
         from tinymm.transcriber import Transcriber
 
-        ready = load_model("speech", self.runs["speech"], self.progress)
+        ready = load_model(self.spoken, self.runs["speech"], self.progress)
         return Transcriber(ready.trained, BEAM), ready.confidence[""]
 
     @property
     def transcriber(self) -> Transcriber:
-        """Hears requests and numbers in English."""
+        """Hears numbers in English, and with a model for them requests."""
         return self._speech[0]
 
     def prepare(self) -> None:
@@ -85,7 +91,12 @@ class Desk:
 
     def load(self) -> None:
         """Load the models for texts, and those others that are there already; the rest wait until they are needed."""
-        self._load(tuple(name for name in NAMES if name in NAMES[:2] or self.runs[name] or cached(name).is_file()))
+        self._load(
+            tuple(name for name in NAMES if name in NAMES[:2] or self.runs[name] or self._cached(name).is_file())
+        )
+
+    def _cached(self, name: str) -> pathlib.Path:
+        return cached(self.spoken if name == "speech" else name)
 
     def _load(self, names: tuple[str, ...]) -> None:
         """Load models, and take a turn with each, so that what is compiled or read on first use is there."""

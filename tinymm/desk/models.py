@@ -1,10 +1,11 @@
-"""The desk's four models: trained on first use on what comes with the package, tested, and kept in the cache.
+"""The desk's models: trained on first use on what comes with the package, tested, and kept in the cache.
 
 | model | trained on | what its confidence is chosen on |
 |---|---|---|
 | intent, sentiment | all desk requests | the predictions of five models for the fifth that each had not seen, by language |
 | digits | four fifths of the handwritten digits, framed | the other fifth: single digits, and numbers put together of them |
-| speech | five of six groups of the synthetic voices, saying digits and requests | nothing: a number is read back |
+| speech | five of six groups of the synthetic voices, saying digits | nothing: a spoken number is always read back |
+| requests | the same voices, saying requests and half of the digits | nothing, too |
 
 A run that is given instead has its confidence chosen on what it held out.
 """
@@ -25,7 +26,7 @@ from tinymm.data.datasets import BUNDLED, Dataset, load_desk_requests
 from tinymm.desk.confidence import NEVER, RISK, Confidence, threshold_at_risk
 from tinymm.desk.hearing import BEAM
 from tinymm.desk.seeing import framed_digits
-from tinymm.desk.spoken import training_sounds
+from tinymm.desk.spoken import training_digits, training_sounds
 from tinymm.desk.understanding import language_of
 from tinymm.files import user_folder
 from tinymm.prediction import load_trained
@@ -46,14 +47,16 @@ RECIPES = {
     "intent": Recipe(data="desk", model="substrings"),
     "sentiment": Recipe(data="desk", model="questions"),
     "digits": Recipe(data="digits", model="cnn", epochs=12),
-    "speech": Recipe(data="spoken-requests", model="ctc-requests", schedule="warmup"),
+    "speech": Recipe(data="spoken-digits", model="ctc", epochs=25),
+    "requests": Recipe(data="spoken-requests", model="ctc-requests", schedule="warmup"),
 }
-SENSES = {"intent": "text", "sentiment": "text", "digits": "image", "speech": "audio"}
+SENSES = {"intent": "text", "sentiment": "text", "digits": "image", "speech": "audio", "requests": "audio"}
 FILES = {
     "intent": ["desk_requests.tsv"],
     "sentiment": ["desk_requests.tsv"],
     "digits": ["digits.npz"],
-    "speech": ["spoken_requests.npz", "spoken_digits.npz", "pronunciations.tsv"],
+    "speech": ["spoken_digits.npz"],
+    "requests": ["spoken_requests.npz", "spoken_digits.npz", "pronunciations.tsv"],
 }
 
 
@@ -66,7 +69,7 @@ class Ready:
 
 
 def load_model(name: str, run: str | os.PathLike[str] | None = None, progress: bool = True) -> Ready:
-    """One of the desk's models, "intent", "sentiment", "digits" or "speech".
+    """One of the desk's models, "intent", "sentiment", "digits", "speech" or "requests".
 
     With a `run`, the model of that run folder or checkpoint; its confidence is chosen on what the run held out. Without,
     the desk's own, which is trained now unless it is in the cache, whole and of this version.
@@ -157,7 +160,8 @@ def _make_digits(recipe: Recipe, title: str | None) -> Ready:
 
 def _make_speech(recipe: Recipe, title: str | None) -> Ready:
     """Its voices are synthetic, which says too little about people: what it hears is read back, however sure it is."""
-    return Ready(train_model(recipe, training_sounds(), None, title), {"": Confidence(1.0, NEVER)})
+    data = training_digits() if recipe.data == "spoken-digits" else training_sounds()
+    return Ready(train_model(recipe, data, None, title), {"": Confidence(1.0, NEVER)})
 
 
 def digits_confidence(probabilities: np.ndarray, y: np.ndarray) -> Confidence:
@@ -213,4 +217,5 @@ MAKERS: dict[str, Callable[[Recipe, str | None], Ready]] = {
     "sentiment": lambda recipe, title: _make_text(recipe, title, "sentiment"),
     "digits": _make_digits,
     "speech": _make_speech,
+    "requests": _make_speech,
 }

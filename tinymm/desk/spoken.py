@@ -44,6 +44,12 @@ def training_sounds() -> Dataset:
     return chain([said, replace(spoken, y=transcripts(spoken), class_names=said.class_names)])
 
 
+def training_digits() -> Dataset:
+    """All digits by the voices that are trained on."""
+    digits = load_spoken_digits()
+    return digits.subset(~_is_held(digits, digits))
+
+
 def held_digits() -> Dataset:
     """Digits by the other voices."""
     digits = load_spoken_digits()
