@@ -121,9 +121,8 @@ def digits_run(recipe, folder):
     return folder
 
 
-def numbers_read(desk, count):
-    """The share of drawn numbers that the desk reads right, and of those it is sure of, how many are right."""
-    digits = load_digits()
+def numbers_read(desk, digits, count):
+    """The share of numbers drawn with `digits` that the desk reads right, and of those it is sure of, how many are right."""
     pictures, truth = measuring.draw_numbers(digits.x, digits.y, count, np.random.default_rng(0))
     seen = [desk.see(picture) for picture in pictures]
     right = np.array([found.number == number for found, number in zip(seen, truth, strict=True)])
@@ -134,7 +133,7 @@ def numbers_read(desk, count):
 def test_a_run_on_mnist_reads_numbers(own_models, mnist_like, tmp_path):
     run = digits_run(Recipe(data="mnist-test", model="logistic", epochs=10), tmp_path / "mnist")
     desk = Desk(digits=run, progress=False)
-    right, of_the_sure = numbers_read(desk, 12)
+    right, of_the_sure = numbers_read(desk, load_digits(), 12)
     confidence = desk.number_reader.confidence
     assert right > 0.3 and of_the_sure >= right
     assert confidence.temperature >= 1 and 1 - RISK <= confidence.threshold <= NEVER
@@ -144,9 +143,14 @@ def test_a_run_on_mnist_reads_numbers(own_models, mnist_like, tmp_path):
 def test_a_run_on_the_real_mnist_reads_numbers(tmp_path):
     if CATALOGUE["mnist-test"].where() != "in TINYMM_DATA":
         pytest.skip("TINYMM_DATA names no folder with mnist")
-    run = digits_run(Recipe(data="mnist-test", model="cnn", epochs=5), tmp_path / "mnist")
-    right, of_the_sure = numbers_read(Desk(digits=run, progress=False), 100)
-    assert right > 0.5 and of_the_sure > 0.8
+    recipe = Recipe(data="mnist-test", model="cnn", epochs=5)
+    desk, loaded = Desk(digits=digits_run(recipe, tmp_path / "mnist"), progress=False), load_data(recipe)
+    right, of_the_sure = numbers_read(desk, loaded.data.subset(cut(recipe, loaded).held), 100)
+    assert right > 0.75 and of_the_sure > 0.9
+    right, of_the_sure = numbers_read(
+        desk, load_digits(), 100
+    )  # of 8×8 pixels, and other people's sevens: often unsure
+    assert right > 0.3 and of_the_sure > 0.9
 
 
 def test_runs_of_another_kind_are_refused(own_models, tmp_path):
