@@ -23,7 +23,7 @@ from tinymm.recipes.sounds import HIGH, LOW, Variation, move_bands, tilts
 LONGEST = 300  # seconds of one utterance
 SURVEY = 200  # strings from which mean and deviation are taken
 DIGITS = "0 1 2 3 4 5 6 7 8 9"  # of which none is likelier than another in a number
-LANGUAGE_WEIGHT, LABEL_BONUS = 0.7, 0.7  # α and β of `LexiconModel`, chosen on voices held out of the training ones
+LANGUAGE_WEIGHT, LABEL_BONUS = 1.0, 1.5  # α and β of `LexiconModel`, chosen on voices held out of the training ones
 
 
 class SpeechFrontEnd(FrontEnd):
