@@ -1,6 +1,9 @@
 """A run is trained again, and what differs is told."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,3 +62,29 @@ def test_what_cannot_be_repeated_is_said(run, tmp_path):
         np.savez(tmp_path / "own.npz", x=stored["x"], y=stored["y"][::-1])
     with pytest.raises(ValueError, match="have changed since"):
         reproduce(run)
+
+
+@pytest.mark.slow
+def test_kernels_fresh_or_kept_and_one_thread_or_two_train_the_same(tmp_path):
+    x, y = np.random.default_rng(0).random((160, 1, 28, 28), dtype=np.float32), np.arange(160) % 4
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    weights = []
+    for name, threads in (("fresh", "2"), ("kept", "2"), ("alone", "1")):
+        command = [
+            sys.executable,
+            "-m",
+            "tinymm",
+            "train",
+            "--data",
+            "own.npz",
+            "--model",
+            "mmbigmodel",
+            "--epochs",
+            "1",
+        ]
+        kernels = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "TINYMM_NUM_THREADS": threads}
+        subprocess.run([*command, "--name", name, "--quiet"], cwd=tmp_path, env=os.environ | kernels, check=True)
+        weights.append(checkpoint.load(tmp_path / "runs" / name / "checkpoint.npz")["model"])
+    for other in weights[1:]:
+        for key, value in weights[0].items():
+            np.testing.assert_array_equal(other[key], value, err_msg=key)

@@ -26,7 +26,7 @@ def trained():
 def test_it_learns_to_bring_the_senses_together(trained):
     data = together(24, seed=1)
     judged = RELATIONS.judge([(data, trained.predict(data.x))])
-    assert judged.summary["recall@1"][0] > 0.7  # of 24; by chance 0.04, and a rounding in a kernel moves two or three
+    assert judged.summary["recall@1"][0] > 0.5  # by chance 0.04; other seeds and roundings gave 0.73 to 1
     assert len(trained.history["validation_recall"]) == 16
     points = judged.predictions
     expected = recall_at_k(points[:, 0], points[:, 2], data.y, data.y)
