@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinymm as tm
 from tinymm import functional as F
-from tinymm.tape import Operation, is_recording
+from tinymm.tape import OPERATIONS, Operation, is_recording
 
 
 def leaf(*values, dtype=np.float32):
@@ -393,3 +393,17 @@ def test_an_experiment_does_not_take_the_place_of_ours():
         operation(np.tanh)(lambda x: x)
     with pytest.raises(ValueError, match="no argument 'z'"):
         tanh.gradient(z=lambda g: g)
+
+
+def test_a_list_is_refused_with_a_mend():
+    weight = tm.Tensor(np.ones((3, 2), np.float32))
+    for operation, args in (("linear", (weight, None)), ("softmax", ()), ("var", ())):
+        with pytest.raises(TypeError, match=rf"^{operation}: takes arrays or Tensors, not \[.*make one with np.array"):
+            getattr(tm.functional, operation)([[1.0, 2.0]], *args)
+
+
+def test_a_kernel_that_does_not_know_a_type_says_what_it_takes():
+    swapped = np.zeros((4, 4), ">f4")
+    unpool = OPERATIONS["take_pooled"]
+    with pytest.raises(TypeError, match=r"^take_pooled: does not work for >f4 .*expected float32 or float64"):
+        unpool(swapped[None, None], np.zeros((1, 1, 2, 2), np.int32))

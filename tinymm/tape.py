@@ -149,7 +149,7 @@ class Operation:
                     sources.append(position)
         try:
             result = self.formula(*arrays)
-        except (ValueError, TypeError, IndexError) as error:
+        except Exception as error:
             raise self._explained(error, arrays) from None
         saved = None
         if self.saves:
@@ -172,12 +172,20 @@ class Operation:
         return outputs
 
     def _explained(self, error: Exception, arrays: list) -> Exception:
-        """NumPy's error, with the operation's name and what came."""
+        """NumPy's or Numba's error, with the operation's name and what came."""
         if str(error).partition(":")[0].isidentifier():  # one of ours, which says all that already
             return error
-        kind = next(k for k in (np.exceptions.AxisError, TypeError, IndexError, ValueError) if isinstance(error, k))
-        came = [f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else repr(a)[:60] for a in arrays]
-        return kind(f"{self.name}: does not work for {', '.join(came)}: {error}")
+        came = ", ".join(f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else repr(a)[:60] for a in arrays)
+        if isinstance(error, AttributeError) and any(isinstance(a, list | tuple) for a in arrays):
+            return TypeError(f"{self.name}: takes arrays or Tensors, not {came}: make one with np.array")
+        if type(error).__module__.startswith("numba."):
+            return TypeError(
+                f"{self.name}: does not work for {came}: expected float32 or float64 in the machine's own byte order, "
+                "as .astype(np.float32) makes it"
+            )
+        kinds = np.exceptions.AxisError, TypeError, IndexError, ValueError
+        kind = next((k for k in kinds if isinstance(error, k)), None)
+        return kind(f"{self.name}: does not work for {came}: {error}") if kind else error
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

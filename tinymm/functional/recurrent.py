@@ -11,7 +11,7 @@ import numpy as np
 
 from tinymm import kernels
 from tinymm.functional.activations import sigmoid, tanh
-from tinymm.functional.checks import checked_lengths, same_dtype
+from tinymm.functional.checks import checked_lengths, operand, same_dtype
 from tinymm.functional.linear import linear
 from tinymm.functional.shape import stack
 from tinymm.recording import is_recording
@@ -41,6 +41,7 @@ def rnn(x, weight_ih, weight_hh, bias, h0=None, lengths=None, fused=True):
     of each sequence that count: outputs after its end are 0, and the final state is that of its last step. Returns
     (outputs (N, T, H), final state (N, H)). ValueError where shapes do not fit. Source: Elman 1990.
     """
+    x = operand(x)
     h0, _, lengths = _check("rnn", 1, x, weight_ih, weight_hh, (bias,), h0, None, lengths)
     if fused:
         return _rnn(x, weight_ih, weight_hh, bias, h0, lengths)
@@ -76,6 +77,7 @@ def lstm(x, weight_ih, weight_hh, bias, h0=None, c0=None, lengths=None, fused=Tr
     x (N, T, D), h0 and c0 (N, H) or zeros; lengths as in `rnn`. Returns (outputs (N, T, H), (h (N, H), c (N, H))).
     ValueError where shapes do not fit. Source: Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000.
     """
+    x = operand(x)
     h0, c0, lengths = _check("lstm", 4, x, weight_ih, weight_hh, (bias,), h0, c0, lengths)
     if fused:
         outputs, h, c = _lstm(x, weight_ih, weight_hh, bias, h0, c0, lengths)
@@ -111,6 +113,7 @@ def gru(x, weight_ih, weight_hh, bias_ih, bias_hh, h0=None, lengths=None, fused=
     this order; x (N, T, D), h0 (N, H) or zeros; lengths as in `rnn`. Returns (outputs (N, T, H), final state (N, H)).
     ValueError where shapes do not fit. Source: Cho et al. 2014, with the reset after the product.
     """
+    x = operand(x)
     h0, _, lengths = _check("gru", 3, x, weight_ih, weight_hh, (bias_ih, bias_hh), h0, None, lengths)
     if fused:
         return _gru(x, weight_ih, weight_hh, bias_ih, bias_hh, h0, lengths)
