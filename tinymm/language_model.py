@@ -37,7 +37,7 @@ class Bigrams:
 
     >>> bigrams = Bigrams.of(["send it", "send 1 2"], alike=["0 1 2"])
     >>> bigrams.words, round(float(bigrams.p("send", "2")), 2), round(float(bigrams.p("send", "send")), 2)
-    (('0', '1', '2', 'it', 'send'), 0.12, 0.11)
+    (('0', '1', '2', 'it', 'send'), 0.13, 0.14)
     """
 
     def __init__(self, words: Sequence[str], probabilities: np.ndarray):
