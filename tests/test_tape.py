@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinymm as tm
 from tinymm import functional as F
-from tinymm.tape import OPERATIONS, Operation, is_recording
+from tinymm.tape import Operation, is_recording
 
 
 def leaf(*values, dtype=np.float32):
@@ -400,10 +400,3 @@ def test_a_list_is_refused_with_a_mend():
     for operation, args in (("linear", (weight, None)), ("softmax", ()), ("var", ())):
         with pytest.raises(TypeError, match=rf"^{operation}: takes arrays or Tensors, not \[.*make one with np.array"):
             getattr(tm.functional, operation)([[1.0, 2.0]], *args)
-
-
-def test_a_kernel_that_does_not_know_a_type_says_what_it_takes():
-    swapped = np.zeros((4, 4), ">f4")
-    unpool = OPERATIONS["take_pooled"]
-    with pytest.raises(TypeError, match=r"^take_pooled: does not work for >f4 .*expected float32 or float64"):
-        unpool(swapped[None, None], np.zeros((1, 1, 2, 2), np.int32))
