@@ -187,10 +187,11 @@ def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
     dh = np.zeros_like(h0) if g_h is None else np.array(g_h, x.dtype, order="C")
     dc = np.zeros_like(c0) if g_c is None else np.array(g_c, x.dtype, order="C")
     dx = np.zeros_like(x) if input_gradient else x[:0]
-    panels_x = pack_b(weight_x if features >= NARROW else weight_x[:, :0])
+    wide = weight_x if features >= NARROW else weight_x[:, :0]
+    narrow = weight_x if features < NARROW else weight_x[:, :0]
     total = threads.run_sum(
         _backward, samples, (hidden + 1 + features + (cell == GRU), rows), x.dtype,
-        cell, x, lengths, pack_b(weight_h), panels_x, np.ascontiguousarray(weight_x.T), h0, c0,
+        cell, x, lengths, pack_b(weight_h), pack_b(wide), np.ascontiguousarray(narrow.T), h0, c0,
         outputs, gates, cells, g_outputs, dh, dc, dx,
         grain=_grain(samples, steps, rows * (hidden + features)),
     )  # fmt: skip

@@ -9,7 +9,6 @@ import numpy as np
 from tinymm.decoding import BeamDecoder, GreedyDecoder, log_probability, prefix_beam_search, probability
 from tinymm.recipes.speech import SpeechFrontEnd
 
-FILLER = 0.0  # log-score of anything else, above that of its phonemes
 BEAM = 16  # hypotheses that are followed with a language model, if nothing else is said
 
 
@@ -83,7 +82,7 @@ class Writer:
     def _among_words(self, log_probs: np.ndarray) -> Transcript:
         """The likeliest words, and their share among all hypotheses and the filler."""
         assert self._beam is not None and self._language is not None
-        filler = log_probability(log_probs, self._greedy.labels) + FILLER
+        filler = log_probability(log_probs, self._greedy.labels)
         found: dict[str, float] = {}
         for labels, score in self._beam.hypotheses():
             if labels or score > -np.inf:
