@@ -50,9 +50,8 @@ class CSRMatrix(Rows):
         values = np.asarray(values)
         if values.dtype.kind not in "fiub":
             raise TypeError(f"CSRMatrix: values are {values.dtype}, expected floating point")
-        if values.dtype not in (np.float32, np.float64):
-            values = values.astype(np.float32)
-        self.values = np.ascontiguousarray(values)
+        precision = np.float64 if values.dtype.str[1:] == "f8" else np.float32  # in the machine's own byte order
+        self.values = np.ascontiguousarray(values, precision)
         self.shape = rows, features = operator.index(shape[0]), operator.index(shape[1])
         steps = np.diff(self.indptr)
         if self.indptr.shape != (rows + 1,) or self.indptr[0] != 0 or steps.min(initial=0) < 0:

@@ -36,7 +36,7 @@ PRECISIONS = {np.dtype(np.float32)}, {np.dtype(np.float64)}
 
 
 def same_dtype(name, **arrays):
-    """Kernels are compiled for one precision at a time."""
+    """Kernels are compiled for one precision at a time, and would read a read-only array of swapped bytes wrongly."""
     if {a.dtype for a in arrays.values() if a is not None} not in PRECISIONS:
         given = ", ".join(f"{key} is {a.dtype}" for key, a in arrays.items() if a is not None)
         raise TypeError(f"{name}: {given}: all must be float32 or all float64; convert with .astype(np.float32)")

@@ -137,7 +137,7 @@ class Optimizer:
                 f"{type(self).__name__}: this state is of another optimiser or another model: its arrays do not fit"
             )
         self.steps, self.lr = [int(t) for t in state["steps"]], float(state["lr"])
-        self._state = [{name: np.array(array) for name, array in s.items()} for s in arrays]
+        self._state = [{n: np.array(a, a.dtype.newbyteorder("=")) for n, a in s.items()} for s in arrays]
 
 
 class SGD(Optimizer):
