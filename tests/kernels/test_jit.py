@@ -48,14 +48,10 @@ def test_a_change_of_any_kernel_file_makes_the_cache_stale(tmp_path):
 
 
 def test_where_nothing_can_be_kept_kernels_work_all_the_same(monkeypatch):
-    compile_for_numba = jit.njit
+    def no_place(kernel):
+        raise RuntimeError("cannot cache function: no locator available")
 
-    def no_place(*args, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return compile_for_numba(*args, **options)
-
-    monkeypatch.setattr(jit, "njit", no_place)
+    monkeypatch.setattr(jit.Kernel, "enable_caching", no_place)
 
     @jit.kernel
     def double(x):
@@ -65,6 +61,24 @@ def test_where_nothing_can_be_kept_kernels_work_all_the_same(monkeypatch):
     x = np.ones(3)
     double(x)
     assert x.tolist() == [2, 2, 2]
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_a_part_of_another_kernel_is_not_compiled_by_itself():
+    @jit.kernel
+    def doubled(x):
+        return 2 * x
+
+    @jit.kernel
+    def quadrupled(x):
+        return doubled(doubled(x))
+
+    assert quadrupled(3) == 12
+    assert len(quadrupled.signatures) == 1
+    assert len(doubled.part.signatures) == 1
+    assert not doubled.signatures
+    assert doubled(3) == 6
+    assert len(doubled.signatures) == 1
 
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")

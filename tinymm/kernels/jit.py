@@ -1,5 +1,8 @@
 """How kernels are compiled: for a type of array when one first comes, without Python's global lock, kept on disk.
 
+A kernel that others call becomes a part of each of them. Machine code of its own, which takes LLVM half of the time, is made
+of it only when Python calls it.
+
 The compiled code goes to `__pycache__` beside the source, or, where the package cannot be written to, to the user's
 own cache (Numba's rules; NUMBA_CACHE_DIR names another place). Where nothing can be written it is compiled anew in every
 process. A kernel is made of functions from several files, so what is on disk counts only for the exact sources of all.
@@ -16,8 +19,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.registry import CPUDispatcher
 from numba.extending import lower_builtin, type_callable
 
 
@@ -51,6 +57,47 @@ def _fingerprint() -> str:
 SOURCES = _fingerprint()
 
 
+class _Part(JITCodeLibrary):
+    """Code that is only ever linked into other code: nothing runs it where it is."""
+
+    def _finalize_final_module(self):  # Numba's would make machine code
+        self._finalized = True
+
+    @property
+    def codegen(self):
+        return self
+
+    def set_env(self, name, environment):
+        """Nothing: what Numba's would write to is not in memory."""
+
+
+class _PartCompiler(CompilerBase):
+    def define_pipelines(self):
+        self.state.library = _Part(self.state.targetctx.codegen(), "part")
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+class Kernel(CPUDispatcher):
+    """A compiled function: for Python one by itself, kept on disk if there is a place; for other kernels a part of them."""
+
+    def __init__(self, function: Callable, options: dict[str, Any]):
+        self._cache: Any
+        options = {**options, "no_cfunc_wrapper": True}  # nobody calls it from C
+        super().__init__(function, targetoptions={**options, "nopython": True})
+        part: Any = {**options, "pipeline_class": _PartCompiler, "no_cpython_wrapper": True}
+        self.part = njit(**part)(function)
+        try:
+            self.enable_caching()
+        except RuntimeError:  # nowhere to keep it
+            return
+        self._cache._cache_file._source_stamp = SOURCES  # Numba's own stamp sees only the file of this one function
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What the compiler takes it for where another kernel names it."""
+        return self.part._numba_type_
+
+
 KERNELS: list[Any] = []  # all that there are so far
 
 
@@ -68,14 +115,8 @@ def kernel(function: Callable | None = None, *, fastmath: set[str] | None = None
         "fastmath": fastmath or False,
         "_nrt": not borrows,
     }
-    try:
-        compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep it
-        compiled = njit(**options)(function)
+    compiled = function if config.DISABLE_JIT else Kernel(function, options)  # type: ignore[attr-defined]
     KERNELS.append(compiled)
-    file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = SOURCES  # Numba's own stamp sees only the file of this one function
     return compiled
 
 
