@@ -17,6 +17,8 @@ from tinymm.recipes import Recipe, Trained, loading
 from tinymm.recipes.models import MODELS
 from tinymm.training import History
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 QUIET = ["--quiet", "--output"]
 
 

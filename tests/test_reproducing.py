@@ -13,6 +13,8 @@ from tinymm.cli import main
 from tinymm.recipes import Recipe
 from tinymm.reproducing import reproduce
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 @pytest.fixture
 def run(tmp_path):

@@ -17,6 +17,8 @@ from tinymm import checkpoint, optim, runs
 from tinymm.cli import main
 from tinymm.recipes import Recipe
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(tm.__file__).parents[1])}
 RECIPE = Recipe(model="logistic", epochs=2, folds=2)  # 45 steps an epoch, and 23 in each of the folds
 FILES = {"checkpoint.npz", "metrics.json", "report.html"}
@@ -173,20 +175,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path, model,
 
     The number of threads changes from one life to the next, and may.
     """
+    runs.train(Recipe(model=model, epochs=epochs, folds=2), tmp_path, "whole", progress=False)
     recipe = ["--model", model, "--epochs", str(epochs), "--folds", "2"]
-    subprocess.run(
-        [sys.executable, "-m", "tinymm", "train", *recipe, "--output", str(tmp_path), "--name", "whole", "--quiet"],
-        **{"env": ENVIRONMENT, "check": True, "stdout": subprocess.DEVNULL},
-    )
     moments = random.Random(0)
     arguments, done = ["train", *recipe, "--output", str(tmp_path), "--name", "a"], 0
     while done < kills:
         status = killed(arguments, tmp_path / "a.unfinished", moments.uniform(0, 0.4), 1 + done % 3)
         assert status == -signal.SIGKILL, f"it came to its end after {done} of {kills} kills: give it more epochs"
         done, arguments = done + 1, ["train", "--resume", str(tmp_path / "a")]
-    subprocess.run(
-        [sys.executable, "-m", "tinymm", *arguments, "--quiet"],
-        **{"env": ENVIRONMENT, "check": True, "stdout": subprocess.DEVNULL},
-    )
+    runs.resume(tmp_path / "a", progress=False)
     assert found(tmp_path / "a") == found(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "whole"]

@@ -12,6 +12,8 @@ from tinymm import cli, plots, runs
 from tinymm.cli import main
 from tinymm.recipes import Recipe
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 RECIPE = Recipe(model="logistic", epochs=1, folds=0)
 FILES = {"checkpoint.npz", "metrics.json", "report.html"}
 

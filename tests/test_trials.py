@@ -14,6 +14,8 @@ from tinymm.distributed import Engine
 from tinymm.recipes import Recipe
 from tinymm.trials import Trial, grid, trials
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 BASE = Recipe(model="logistic", optimizer="sgd", epochs=2, folds=0)
 
 

@@ -1,6 +1,7 @@
 """The desk's own models, trained once for all tests here, as briefly as will do; those of text are as good as real."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,8 +18,17 @@ QUICK = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sounds_unpacked_once():
+    """The bundled sounds take half a second each time that they are made of their coefficients."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("load_spoken_digits", "load_spoken_requests"):
+            patch.setattr(spoken, name, cache(getattr(spoken, name)))
+        yield
+
+
 @pytest.fixture(scope="session")
-def desk_cache(tmp_path_factory):
+def desk_cache(tmp_path_factory, sounds_unpacked_once):
     """A cache folder with all four models."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:

@@ -13,6 +13,8 @@ from tinymm.training import fit
 
 from .samples import loader, network
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 @pytest.mark.parametrize(
     ("options", "message"),

@@ -1,5 +1,7 @@
 """What is emitted as instructions of the CPU does what its plain Python says."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numba import config, njit
@@ -10,6 +12,7 @@ pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled:
 DTYPES = [np.float32, np.float64]
 
 
+@cache  # compiled once for each type of array
 def compiled(function):
     @njit
     def call(*arguments):

@@ -11,6 +11,8 @@ from tinymm.recipes import Recipe, loading, train_model
 
 from .samples import images, sounds, texts, together
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 RATE = 8000
 TONE = (0.4 * np.sin(2 * np.pi * 500 * np.arange(RATE // 3) / RATE)).astype(np.float32)
 EMOJI = "😀🎉👍🏽"

@@ -16,6 +16,8 @@ from tinymm.recipes.multimodal import LEVELS, MultimodalFrontEnd, accuracies_by_
 
 from .samples import together
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 QUICK = Recipe(data="multimodal-digits", epochs=1, batch_size=8)
 
 

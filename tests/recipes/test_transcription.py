@@ -14,6 +14,8 @@ from tinymm.recipes import MODELS, Recipe, loading
 from tinymm.recipes.speech import SpeechFrontEnd, StringBatches
 from tinymm.recipes.transcription import Transcription
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 WORDS = ("low", "mid", "high")
 
 
