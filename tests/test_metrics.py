@@ -342,3 +342,19 @@ def test_rows_that_do_not_add_up_are_warned_of_where_the_score_was_asked_for():
         with pytest.warns(UserWarning, match="do not add up to 1") as caught:
             score([0, 1], [[0.2, 0.3], [0.5, 0.5]])
         assert caught[0].filename == __file__
+
+
+def test_rows_that_add_up_are_no_reason_to_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.float32, np.float64):
+            p = np.random.default_rng(0).dirichlet([1, 1, 1], 30).astype(dtype)
+            metrics.log_loss(np.arange(30) % 3, p)
+
+
+def test_the_positive_class_is_1_unless_another_is_named():
+    truth, guess = [0, 1, 1, 0, 0], [1, 1, 0, 0, 0]
+    assert metrics.precision_score(truth, guess) == metrics.recall_score(truth, guess) == 1 / 2
+    assert metrics.f1_score(truth, guess) == 1 / 2
+    both = metrics.precision_recall_fscore_support(truth, guess, average="binary")
+    assert both == (1 / 2, 1 / 2, 1 / 2, None)

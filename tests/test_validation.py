@@ -1,6 +1,7 @@
 """Folds and splits by their properties and against scikit-learn; cross-validation end to end."""
 
 import warnings
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -425,3 +426,42 @@ def test_arguments_go_by_their_names(blobs):
     np.testing.assert_array_equal(a.predictions, b.predictions)
     with pytest.raises(TypeError, match="positional"):
         cross_validate(NearestMean, X, y, 3)
+
+
+def test_what_an_estimator_may_be(blobs):
+    """A function may have options besides its three arguments; one model, even one that can be called, is none."""
+    X, y = blobs
+
+    def guess(X_train, y_train, X_test, answer="mid", *rest, **options):
+        return np.full(len(X_test), answer)
+
+    assert (cross_validate(guess, X, y).predictions == "mid").all()
+
+    class Called(NearestMean):
+        def __call__(self, *arguments):
+            raise AssertionError
+
+    for one in (Called(), NearestMean(), 3):
+        with pytest.raises(TypeError, match=rf"^cross_validate: {type(one).__name__} is one model, but each fold"):
+            cross_validate(one, X, y)
+
+
+def test_folds_may_come_from_a_splitter_of_ones_own(blobs):
+    class Halves:
+        def split(self, X, y):
+            odd = np.arange(len(y)) % 2 == 1
+            return [(np.flatnonzero(odd), np.flatnonzero(~odd)), (np.flatnonzero(~odd), np.flatnonzero(odd))]
+
+    X, y = blobs
+    result = cross_validate(NearestMean, X, y, cv=Halves())
+    assert len(result.folds) == 2 and len(result.predictions) == len(y)
+    with pytest.raises(FrozenInstanceError):
+        result.folds = []
+
+
+def test_hundreds_of_folds():
+    """Counts above 256 are equal without being one object."""
+    y = np.arange(300) % 2
+    folds = [(np.array([1 - i % 2]), np.array([i])) for i in range(300)]
+    scored = score_folds(y, folds, [y[test] for _, test in folds])
+    assert scored.scores["accuracy"].shape == (300,) and scored.mean["accuracy"] == 1

@@ -77,3 +77,11 @@ def test_dropout_at_its_ends():
     for p in (-0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match=r"^dropout: p is .* a probability lies between 0 and 1"):
             F.dropout(x, p)
+
+
+def test_whole_numbers():
+    logits = np.array([[0, 1], [3, 3]])
+    np.testing.assert_allclose(F.softmax(logits), F.softmax(logits.astype(np.float64)))
+    for dtype in (np.int64, np.uint8, bool, np.complex64):
+        with pytest.raises(TypeError, match=rf"^dropout: x is {np.dtype(dtype)}, but it must be floating-point"):
+            F.dropout(np.ones(3, dtype))

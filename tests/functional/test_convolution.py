@@ -158,3 +158,11 @@ def test_the_smallest_image_that_can_be_pooled():
         F.conv_relu_pool(x, image(2, 1, 3, 3), b)
     with pytest.raises(ValueError, match=r"^conv_relu_pool: bias is None"):
         F.conv_relu_pool(x, w, None)
+
+
+def test_padding_counts_on_both_sides():
+    """A filter of four does not fit into one pixel and one of padding on each side; one of three does."""
+    x, weight = np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 4, 4), np.float32)
+    with pytest.raises(ValueError, match=r"^conv2d: a filter of 4 rows does not fit into 1 rows padded by 1"):
+        F.conv2d(x, weight, padding=1)
+    assert F.conv2d(x, weight[:, :, :3, :3], padding=1).tolist() == [[[[1]]]]

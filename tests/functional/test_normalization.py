@@ -91,3 +91,16 @@ def test_two_values_per_channel_are_enough_to_train():
     x, mean, var = np.array([[1.0], [3.0]]), np.zeros(1), np.ones(1)
     np.testing.assert_allclose(F.batch_norm(tm.Tensor(x), mean, var, training=True).data, [[-1], [1]], rtol=1e-4)
     np.testing.assert_allclose([mean, var], [[0.2], [1.1]])
+
+
+def test_running_averages_that_cannot_move_are_refused():
+    x, mean, var = np.ones((4, 2), np.float32), np.zeros(2, np.float32), np.ones(2, np.float32)
+    for dtype in (np.int64, np.complex64, bool):
+        with pytest.raises(TypeError, match=rf"^batch_norm: running_var is {np.dtype(dtype)} and x float32"):
+            F.batch_norm(x, mean, var.astype(dtype), training=True)
+
+
+def test_without_a_weight_the_last_axis_is_normalised():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    np.testing.assert_allclose(F.layer_norm(x), F.layer_norm(x, np.ones(4)))
+    np.testing.assert_allclose(F.layer_norm(x).mean(axis=2), 0, atol=1e-12)

@@ -104,3 +104,9 @@ def test_an_axis_that_is_not_there(name):
 
 def test_a_product_that_overflows_has_the_derivative_that_does_not():
     assert gradient(np.prod, [1e200, 1e200, 2]) == [2e200, 2e200, np.inf]
+
+
+def test_the_axes_that_were_summed_are_gone_unless_they_are_to_be_kept():
+    x = np.zeros((2, 3))
+    assert F.logsumexp(x).shape == () and F.logsumexp(x, 1).shape == (2,)
+    assert F.logsumexp(x, 1, keepdims=True).shape == (2, 1)

@@ -33,7 +33,7 @@ def test_wrong_arguments_get_one_sentence():
         sparse_linear(X, w[:, :3])
     with pytest.raises(ValueError, match=r"sparse_linear: weight \(2, 4, 1\) does not fit"):
         sparse_linear(X, w[:, :, None])
-    with pytest.raises(ValueError, match=r"sparse_linear: bias \(3,\)"):
+    with pytest.raises(ValueError, match=r"^sparse_linear: bias \(3,\) must have one number per output: \(2,\)$"):
         sparse_linear(X, w, np.ones(3, np.float32))
     with pytest.raises(TypeError, match=r"sparse_linear: x is float32, weight is float64"):
         sparse_linear(X, w.astype(np.float64))

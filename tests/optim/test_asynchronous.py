@@ -182,3 +182,9 @@ def test_half_a_step_is_a_mean_of_uniform_delays():
 
 def test_the_aware_rate():
     assert [optim.staleness_aware_lr(0.6, tau) for tau in (0, 1, 2, 3)] == [0.6, 0.6, 0.3, pytest.approx(0.2)]
+
+
+@pytest.mark.parametrize("kind", ["constant", "uniform", "geometric", "poisson"])
+def test_without_a_mean_nothing_is_delayed(kind):
+    assert [optim.Delay(kind).draw(np.random.default_rng(i)) for i in range(9)] == [0] * 9
+    assert optim.Delay() == optim.Delay("constant", 0)
