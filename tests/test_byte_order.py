@@ -67,7 +67,11 @@ def with_gradients(call):
     return called
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[f"{row.name}-{i}" for i, row in enumerate(ROWS)])
+# What others are made of is reached through them alone, by arrays that have been seen to and by gradients.
+PUBLIC = [row for row in ROWS if row.name in F.__all__]
+
+
+@pytest.mark.parametrize("row", PUBLIC, ids=[f"{row.name}-{i}" for i, row in enumerate(PUBLIC)])
 def test_operations(row):
     with np.errstate(all="ignore"):
         arrays = row.arrays(np.random.default_rng(0), row.cases[0], np.float32)
