@@ -50,6 +50,11 @@ class Variable:
         self._index = 0  # which output of that node this is
         self._version = [0]  # counts in-place changes; shared with views of the same memory
 
+    def _place(self) -> Any:
+        """Where gradients for it arrive: a leaf itself, or the node that made it, with its number if not the first output."""
+        source = self._node or self
+        return (source, self._index) if self._index else source
+
 
 class Operation:
     """A differentiable function: arrays in, arrays out; Tensors in, recorded Tensors out. See `operation`."""
@@ -250,19 +255,20 @@ class Node:
         self.operation = operation
         self.order = next(_order)
         self.outputs: Any = None
-        self.versions: list[tuple[list[int], int]] = []  # of every Tensor that a derivative needs, as it is now
-        # (position, its node or leaf, which output of that node, shape, dtype) of each input that wants a gradient
+        self.versions: Any = []  # (its counter, what that was) of every Tensor that a derivative needs, as it is now
+        # (position, its node or leaf, which output of that node, shape, dtype, place) of each input that wants a gradient
         self.parents: Any = []
         self.steps: Any = []  # (derivative, its saved values, the parents it serves)
+        joint = operation.joint
         for i in sources:  # no comprehensions here: each is a call, and every operation comes by
             source = args[i]
-            array = source._array
-            parent = i, source._node or source, source._index, array.shape, array.dtype
-            self.parents.append(parent)
-            if operation.joint is None:
-                self._save(operation.derivatives.get(i), (parent,), args, outputs, saved)
-        if operation.joint is not None:
-            self._save(operation.joint, self.parents, args, outputs, saved)
+            array, parent, index = source._array, source._node or source, source._index
+            served = i, parent, index, array.shape, array.dtype, (parent, index) if index else parent
+            self.parents.append(served)
+            if joint is None:
+                self._save(operation.derivatives.get(i), (served,), args, outputs, saved)
+        if joint is not None:
+            self._save(joint, self.parents, args, outputs, saved)
 
     def _save(self, derivative: Any, served: Any, args: tuple, outputs: tuple[Variable, ...], saved: Any) -> None:
         """Keep what a derivative asks for, with the versions that it has now."""
@@ -305,13 +311,12 @@ class Node:
             return rest
         return tuple(np.shape(a) for a in args[i:])
 
-    def check_buffers(self) -> None:
-        """Refuse to go on where the graph is already spent."""
-        if self.steps is None:
-            raise RuntimeError(
-                f"backward: the graph behind this {self.operation.name} was already used and its buffers are freed: "
-                "compute the output again, or keep it with backward(retain_graph=True)"
-            )
+    def spent(self) -> RuntimeError:
+        """There is nothing left to go on with."""
+        return RuntimeError(
+            f"backward: the graph behind this {self.operation.name} was already used and its buffers are freed: "
+            "compute the output again, or keep it with backward(retain_graph=True)"
+        )
 
     def changed(self) -> RuntimeError:
         """A value has changed since it was used, and a number would be wrong."""
@@ -322,7 +327,7 @@ class Node:
 
     def send_back(self, g: Any, create_graph: bool, arrived: Gradients) -> None:
         """Add to what has arrived at each input its gradient, given the gradient(s) at the outputs."""
-        operation = self.operation
+        operation, joint = self.operation, self.operation.joint
         if create_graph and operation.composed:
             raise RuntimeError(f"{operation.name}: the fused kernel has no second derivative: use {operation.composed}")
         for function, values, parents in self.steps:
@@ -335,8 +340,8 @@ class Node:
                 else:
                     inputs.append(self._value(value, create_graph))
             found = function(*inputs)
-            for position, target, index, shape, dtype in parents:
-                d = found if operation.joint is None else found[position]
+            for position, target, _, shape, dtype, place in parents:
+                d = found if joint is None else found[position]
                 if d is None:
                     continue
                 if not create_graph:
@@ -345,10 +350,10 @@ class Node:
                         d = np.asarray(d)
                     elif (d is g or d.base is not None) and isinstance(target, Variable):
                         d = d.copy()
-                if d.shape != shape or d.dtype != dtype:
+                if d.dtype is not dtype or d.shape != shape:
                     d = _fit(d, shape, dtype)
-                before = arrived.get((target, index))
-                arrived[target, index] = d if before is None else before + d
+                before = arrived.get(place)
+                arrived[place] = d if before is None else before + d
 
     def _value(self, value: Any, create_graph: bool) -> Any:
         """What a derivative is given for something saved that is no Tensor."""
@@ -367,7 +372,7 @@ class Node:
 
     def free(self) -> None:
         self.steps = self.parents = self.outputs = None
-        self.versions = []
+        self.versions = ()
 
 
 def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -386,7 +391,7 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 _as_it_is = nullcontext()
 
-Gradients = dict[tuple[Any, int], Any]  # (node or leaf, which output of it): the gradient there
+Gradients = dict[Any, Any]  # the gradient at each place (see `Variable._place`)
 
 
 def sweep(
@@ -397,15 +402,15 @@ def sweep(
 ) -> Gradients:
     """Carry gradients from `roots` [(tensor, gradient), ...] down the tape; the chain rule, newest node first.
 
-    Returns {(node or leaf, output index): gradient} for `targets`, or for all leaves if there are none.
-    Nodes that lead to no target are passed over.
+    Returns {place: gradient} for `targets`, or for all leaves if there are none. Nodes that lead to no target are
+    passed over.
     """
-    wanted = {(t._node or t, t._index) for t in targets or ()}
-    places = {place for place, _ in wanted}
-    ends = places if len(wanted) == 1 else ()  # nothing beyond is asked for
+    wanted = {t._place() for t in targets or ()}
+    sources = {t._node or t for t in targets or ()}
+    ends = sources if len(wanted) == 1 else ()  # nothing beyond is asked for
     order = _reached(roots, ends)
     if targets is not None:
-        order = _leading_to(set(places), order, ends)
+        order = _leading_to(set(sources), order, ends)
     for node in order:
         for cell, version in node.versions:
             if cell[0] != version:
@@ -413,28 +418,27 @@ def sweep(
 
     arrived: Gradients = {}
     for tensor, gradient in roots:
-        key = tensor._node or tensor, tensor._index
-        arrived[key] = arrived[key] + gradient if key in arrived else gradient
+        place = tensor._place()
+        arrived[place] = arrived[place] + gradient if place in arrived else gradient
     found: Gradients = {}
     with enable_grad() if create_graph else _as_it_is:
         while order:
             node = order.pop()
-            if node in places:
-                found.update({key: arrived[key] for key in wanted if key[0] is node and key in arrived})
-            if node.operation.outputs == 1:
-                g = arrived.pop((node, 0), None)
-                nothing = g is None
-            else:
-                g = [arrived.pop((node, i), None) for i in range(node.operation.outputs)]
-                nothing = all(part is None for part in g)
-            if nothing:
+            if node in sources:  # all that can arrive here has
+                found.update({place: arrived[place] for place in wanted & arrived.keys()})
+            g, outputs = arrived.pop(node, None), node.operation.outputs
+            if outputs > 1:
+                g = [g, *(arrived.pop((node, i), None) for i in range(1, outputs))]
+                if all(part is None for part in g):
+                    continue
+            elif g is None:
                 continue
             node.send_back(g, create_graph, arrived)
             if not retain_graph:
                 node.free()
     if targets is None:
         return arrived  # all that is left are leaves
-    found.update({key: g for key, g in arrived.items() if key in wanted})
+    found.update({place: g for place, g in arrived.items() if place in wanted})
     return found
 
 
@@ -446,7 +450,8 @@ def _reached(roots: Sequence[tuple[Variable, Any]], ends: Any) -> list[Node]:
         node = stack.pop()
         if node in ends:
             continue
-        node.check_buffers()
+        if node.steps is None:
+            raise node.spent()
         for parent in node.parents:
             source = parent[1]
             if type(source) is Node and source not in nodes:

@@ -73,7 +73,7 @@ def grad(
     found = sweep([(output, seed)], wanted, create_graph, retain)
     results = []
     for x in wanted:
-        g = found.get((x._node or x, x._index))
+        g = found.get(x._place())
         if g is None:
             g = np.zeros_like(x._array)
         elif isinstance(g, np.ndarray) and x._node is not None:
@@ -281,13 +281,13 @@ class Tensor(Variable):
         seed = _seed("backward", self, gradient, create_graph)
         retain = create_graph if retain_graph is None else retain_graph
         found = sweep([(self, seed)], None, create_graph, retain)
-        for (leaf, _), g in found.items():
+        for leaf, g in found.items():
             if g.shape != leaf._array.shape:
                 raise RuntimeError(
                     f"backward: a leaf had shape {g.shape} when it was used and has {leaf.shape} now: recompute the output"
                 )
         with _adding:
-            for (leaf, _), g in found.items():
+            for leaf, g in found.items():
                 g = g if isinstance(g, Tensor) else Tensor(g)
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
 

@@ -138,7 +138,8 @@ def _update(
     rule: Any, thetas: Arrays, gradients: Arrays, states: Sequence[Arrays | None], numbers: list[list[float]]
 ) -> None:
     """Run a rule over all parameters, those of one dtype at a time; one list of numbers for all, or one for each."""
-    dtypes = {theta.dtype for theta in thetas}
+    known = thetas.dtype if isinstance(thetas, Located) else None
+    dtypes = {known} if known else {theta.dtype for theta in thetas}
     if len(dtypes) > 1:
         for dtype in dtypes:
             chosen = [i for i, theta in enumerate(thetas) if theta.dtype == dtype]
@@ -163,9 +164,10 @@ def _update(
         work = layout.blocks, layout.sizes, *addresses, np.array(numbers, dtype)
         threads.run(jit.instance(_blocks, rule), layout.total, *work, grain=layout.grain)
         for row, plain in copies:
-            for array, changed in zip(row, plain, strict=True):
-                if changed is not array and row is not gradients:
-                    array[...] = changed
+            if row is not gradients:
+                for array, changed in zip(row, plain, strict=True):
+                    if changed is not array:
+                        array[...] = changed
 
 
 def _addresses(arrays: Arrays) -> np.ndarray:

@@ -65,7 +65,7 @@ class Record:
                 target._node, target._index = source, index
             targets.append(target)
         found = sweep([(self.output, np.ones_like(self.output._array))], targets, retain_graph=True)
-        return {(id(source), index): g for (source, index), g in found.items()}
+        return {_key(target): found[target._place()] for target in targets if target._place() in found}
 
     def value(self, source: Any, index: int) -> np.ndarray | None:
         """The value of an output of a node (or of a leaf): the kept one, or computed again, or unknown."""
