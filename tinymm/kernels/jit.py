@@ -11,9 +11,7 @@ With NUMBA_DISABLE_JIT=1 nothing is compiled: the kernels run as the Python that
 """
 
 import hashlib
-import importlib
 import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -25,23 +23,6 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import CPUDispatcher
 from numba.extending import lower_builtin, type_callable
-
-
-def _load_numba() -> None:
-    """Load Numba's own functions, but not SciPy: they look whether its BLAS is there, which takes 17 MB and 0.1 s.
-
-    No kernel calls it. Functions that do are not hindered: Numba looks again when it compiles one.
-    """
-    blas = "scipy.linalg.cython_blas"
-    sys.modules.setdefault(blas, None)  # type: ignore[arg-type]  # which is how Python notes that there is no such module
-    try:
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        if sys.modules[blas] is None:
-            del sys.modules[blas]
-
-
-_load_numba()
 
 CONTRACT = {"contract"}  # a · b + c may be rounded once instead of twice
 REASSOCIATE = {"contract", "reassoc"}  # sums may be taken in another order, as vectors need it; NaN and ±∞ stay
