@@ -153,10 +153,10 @@ def test_extreme_numbers_in_whole_vectors(value):
         return rng.standard_normal(shape).astype(np.float32)
 
     z, b, labels = with_extreme(40, 50), plain(50, 60), rng.integers(0, 50, 40)
-    many, weight = with_extreme(2, 64, 12, 12), plain(64, 64, 3, 3)
-    assert winograd.suits(weight.shape, (1, 1), (1, 1), (1, 1), 1)
+    many, weight = with_extreme(4, 64, 16, 16), plain(64, 64, 3, 3)
+    assert winograd.suits(many.shape, weight.shape, (1, 1), (1, 1), (1, 1), 1)
     one, filters = with_extreme(2, 1, 28, 28), plain(32, 1, 3, 3)
-    blocks = (2, 64, 6, 2, 6, 2)
+    blocks = (4, 64, 8, 2, 8, 2)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pairs = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from tinymm.kernels import lock_free, memory, optim, rows, threads, tile, transpose
+from tinymm.kernels import lock_free, memory, optim, rows, threads, tile, transpose, winograd_transforms
 
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled: only the plain meaning is there")
 DTYPES = [np.float32, np.float64]
@@ -111,8 +111,17 @@ def test_rows(array, count):
     agree(rows.copy_row_plus, array(60), 5, array(6, 10), 8, count, number)
 
 
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("way", range(len(winograd_transforms.WAYS)))
+def test_times_a_small_matrix(array, way, accumulate):
+    lanes = winograd_transforms.VECTOR_BYTES // array(1).itemsize
+    for letter in ("a", "b", "g", "g_turned"):
+        times, count = getattr(winograd_transforms, f"times_{letter}"), 2 * lanes
+        agree(times, way, array(9 * count), 2, count + 1, array(9 * count), 1, count + 2, count, accumulate)
+
+
 def test_turned_block(array):
-    agree(transpose._turn_block, array(20, 20), 3, 40, 20, array(20, 20), 1, 60, 30, digits=15)
+    agree(transpose._turn_block, array(20, 20), 3, 20, array(20, 20), 1, 30, digits=15)
 
 
 def test_numbers_at_an_address(array):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinymm.kernels.transpose import deinterleave, interleave, transpose
+from tinymm.kernels.transpose import transpose
 
 SIZES = st.integers(0, 35)
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -30,22 +30,3 @@ def test_transpose(rows, columns, dtype, seed):
     transpose(source, target)
     np.testing.assert_array_equal(target, source.T)
     assert untouched(whole, target)
-
-
-@settings(max_examples=40, deadline=None)
-@given(SIZES, SIZES, DTYPES, st.integers(0, 1000))
-def test_interleave_and_back(length, columns, dtype, seed):
-    even, odd = (framed((length + 1 - k) // 2, columns, dtype)[1] for k in (0, 1))
-    for k, part in enumerate((even, odd)):
-        part[:] = np.random.default_rng(seed + k).standard_normal(part.shape)
-    whole, target = framed(columns, length, dtype)
-    interleave(even, odd, target)
-    np.testing.assert_array_equal(target[:, ::2], even.T)
-    np.testing.assert_array_equal(target[:, 1::2], odd.T)
-
-    (whole_even, back_even), (whole_odd, back_odd) = (framed(*part.shape, dtype) for part in (even, odd))
-    deinterleave(target, back_even, back_odd)
-    np.testing.assert_array_equal(back_even, even)
-    np.testing.assert_array_equal(back_odd, odd)
-    for frame, inside in ((whole, target), (whole_even, back_even), (whole_odd, back_odd)):
-        assert untouched(frame, inside)

@@ -193,14 +193,14 @@ def _input_gradient(start, stop, g, codes, layout, places, weight, row_size, dx)
     values, begins = scratch(places_of_winners, filters, dx), np.empty((places_of_winners, filters), np.int64)
     counts, one_by_one = np.empty(places_of_winners, np.int64), np.arange(filters)
     for n in range(start, stop):
-        _lay_down(g[n], codes[n], layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one)
+        _add_winners(g[n], codes[n], layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one)
         for i in range(dx.shape[2]):
             first = (i + layout.top) * layout.columns + layout.left
             transpose(sums[first : first + dx.shape[3]], dx[n, :, i])
 
 
 @kernel(borrows=True)
-def _lay_down(g, codes, layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one):
+def _add_winners(g, codes, layout, places, weight, row_size, sums, line, values, begins, counts, one_by_one):
     """`sums` of one image, with memory for the lists of filters of each pixel."""
     rows, filters, pitch = weight.shape
     channels, flat = sums.shape[1], sums.reshape(-1)

@@ -9,7 +9,7 @@ Three ways lead to the product of that matrix with the filters:
 - few filters, stride 1: tiles of filters x pixels. Counting pixels along the rows of the buffer, q = i * columns + j, puts
   neighbours side by side for every tap. The last few q of each row are not pixels of the output and are thrown away.
 
-Filters of 3 x 3 on many channels take another way, `tinymm.kernels.winograd`. The derivatives are in
+Small filters on many channels take another way, `tinymm.kernels.winograd`. The derivatives are in
 `tinymm.kernels.convolution_gradients`. Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016),
 draws them all.
 """
@@ -287,8 +287,8 @@ def conv2d(
     groups: int,
 ) -> np.ndarray:
     """y[n, o, i, j] = bias[o] + the sum over c, u, v of weight[o, c, u, v] x[n, c, i s + u d - p, j s + v d - p]."""
-    if winograd.suits(weight.shape, stride, padding, dilation, groups):
-        found = winograd.conv2d(plain(x), plain(weight), bias, padding)
+    if winograd.suits(x.shape, weight.shape, stride, padding, dilation, groups):
+        found = winograd.conv2d(plain(x), weight, bias, stride, padding)
         if found is not None:
             return found
     filters, channels, *kernel = weight.shape

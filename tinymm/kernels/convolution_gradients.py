@@ -61,8 +61,8 @@ def conv2d_input_gradient(
     groups: int,
 ) -> np.ndarray:
     """dx[n, c, y, x] = the sum of weight[o, c, u, v] g[n, o, i, j] over all with i s + u d - p = y, j s + v d - p = x."""
-    if winograd.suits(weight.shape, stride, padding, dilation, groups):
-        found = winograd.input_gradient(plain(g), weight, padding)
+    if winograd.suits(input_shape, weight.shape, stride, padding, dilation, groups, turned=True):
+        found = winograd.input_gradient(plain(g), weight, input_shape, stride, padding)
         if found is not None:
             return found
     filters, channels, *kernel = weight.shape
@@ -71,7 +71,7 @@ def conv2d_input_gradient(
     few = groups == 1 and channels * kernel[0] * kernel[1] <= FEW_TAPS
     if few and stride == dilation == (1, 1) and g.shape[2] * g.shape[3] >= flat_width(g.dtype):
         taps = plain(weight.reshape(filters, -1))
-        threads.run(_lay_down, len(g), g, taps, tuple(kernel), padding, dx, grain=grain(taps.shape[1] * g[:1].size))
+        threads.run(_scatter_taps, len(g), g, taps, tuple(kernel), padding, dx, grain=grain(taps.shape[1] * g[:1].size))
         return dx
     no_bias = np.zeros(input_shape[1], g.dtype)
     # the filters as seen from an input channel: (groups, C/groups, O/groups, kh, kw)
@@ -108,7 +108,7 @@ def _phases(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pai
 
 
 @kernel
-def _lay_down(start, stop, g, weight, kernel, padding, dx):
+def _scatter_taps(start, stop, g, weight, kernel, padding, dx):
     """dx[n] = the sum over taps k = (c, u, v) of weight[:, k] · g[n], laid down where the tap saw its pixels."""
     filters, rows, columns = g.shape[1:]
     taps, pixels, step = weight.shape[1], rows * columns, FLAT_VECTORS * VECTOR_BYTES // g.itemsize
@@ -263,8 +263,8 @@ def conv2d_weight_gradient(
     groups: int,
 ) -> np.ndarray:
     """dw[o, c, u, v] = the sum over n, i, j of g[n, o, i, j] x[n, c, i s + u d - p, j s + v d - p]."""
-    if winograd.suits(weight_shape, stride, padding, dilation, groups):
-        found = winograd.weight_gradient(plain(x), plain(g), padding)
+    if winograd.suits(x.shape, weight_shape, stride, padding, dilation, groups):
+        found = winograd.weight_gradient(plain(x), plain(g), weight_shape, stride, padding)
         if found is not None:
             return found
     filters, channels, *kernel = weight_shape
