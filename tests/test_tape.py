@@ -142,7 +142,7 @@ def test_leaf_gradients_share_no_memory():
 def test_deep_chain():
     x = leaf(1.0)
     y = x
-    for _ in range(100_000):
+    for _ in range(20_000):  # many more than Python may nest calls
         y = y + 1.0
     y.backward()
     assert x.grad.item() == 1
@@ -150,8 +150,8 @@ def test_deep_chain():
 
 def test_wide_sum():
     x = leaf(1.0)
-    sum([x] * 20_000, start=tm.tensor(0.0)).backward()
-    assert x.grad.item() == 20_000
+    sum([x] * 5_000, start=tm.tensor(0.0)).backward()
+    assert x.grad.item() == 5_000
 
 
 # --- errors leave everything as it was --------------------------------------------------------------------

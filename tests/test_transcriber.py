@@ -147,7 +147,7 @@ def test_characters_spell_transcripts():
     data = tones(24)
     said = np.array([{"low": "a b", "mid": "ba", "high": "c"}[data.class_names[y]] for y in data.y], dtype=object)
     data = replace(data, y=said)
-    trained = train_model(Recipe(model="ctc-characters", epochs=60, batch_size=4, lr=0.005), data, seed=0)
+    trained = train_model(Recipe(model="ctc-characters", epochs=40, batch_size=4, lr=0.007), data, seed=0)
     assert trained.front_end.labels.names == (" ", "a", "b", "c")
     assert np.mean(trained.predict(data.x) == said) > 0.8
     tested = trained.task.test_set(data)
@@ -180,7 +180,7 @@ def speller():
     with pytest.MonkeyPatch.context() as patch:
         said = {word: tuple(phonemes.split()) for word, phonemes in SAID.items()}
         patch.setattr("tinymm.recipes.speech.load_pronunciations", lambda: said)
-        return train_model(Recipe(model="ctc-requests", epochs=40, batch_size=4, lr=0.003), phrases(), seed=0)
+        return train_model(Recipe(model="ctc-requests", epochs=28, batch_size=4, lr=0.004), phrases(), seed=0)
 
 
 def test_phonemes_become_words(speller):

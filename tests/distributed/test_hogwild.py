@@ -21,7 +21,7 @@ from tinymm.models import BagOfTerms
 from tinymm.sparse import CSRMatrix
 from tinymm.training import NonFiniteLossError, evaluate, fit
 
-from .samples import broken, clouds, dying, infinite_loss, loader, network, slow, stopped_and_resumed
+from .samples import DieOnce, broken, clouds, dying, infinite_loss, loader, network, slow, stopped_and_resumed
 
 SCRIPT = """
 import sys
@@ -79,11 +79,11 @@ def test_a_schedule_reaches_the_workers():
     model, still = network(), network()
     optimizer = optim.SGD(model.parameters(), 0.1)
     schedule = optim.Schedule(optimizer, lambda t: float(t > 2))
-    hogwild.fit(model, loader(), optimizer, 3, schedule=schedule, staleness_aware=True)
+    hogwild.fit(model, loader(), optimizer, 3, schedule=schedule, staleness_aware=True, workers=1)
     for a, b in zip(model.parameters(), still.parameters(), strict=True):
         np.testing.assert_array_equal(a.data, b.data)  # at the rate 0 nothing moves
     assert schedule.t == 3 and optimizer.lr == 0.1
-    hogwild.fit(model, loader(), optimizer, 1, schedule=schedule)
+    hogwild.fit(model, loader(), optimizer, 1, schedule=schedule, workers=1)
     assert (model[0].weight.data != still[0].weight.data).any()
 
 
@@ -123,7 +123,20 @@ def test_it_reads_shards_ahead(tmp_path):
     assert len(history.staleness) == 15 * 20 and evaluate(model, *clouds(300, 1))[1] > 0.95
 
 
-def test_a_killed_worker_is_replaced_by_the_others_and_no_sample_is_lost():
+def assert_one_was_lost_and_no_sample(model, history, epochs):
+    assert history.lost == 1
+    assert len(history.staleness) == epochs * 20 and len(history["train_loss"]) == epochs
+    assert evaluate(model, *clouds(300, 1))[1] > 0.95
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_dies_is_replaced_by_the_others_and_no_sample_is_lost(tmp_path):
+    model, _, history = train(epochs=8, batches=loader(augment=DieOnce(tmp_path / "died")))
+    assert_one_was_lost_and_no_sample(model, history, 8)
+
+
+@pytest.mark.slow
+def test_a_worker_may_be_killed_at_any_moment():
     def kill():
         while len(children := multiprocessing.active_children()) < 2:
             time.sleep(0.01)
@@ -134,10 +147,7 @@ def test_a_killed_worker_is_replaced_by_the_others_and_no_sample_is_lost():
     killer.start()
     model, _, history = train(epochs=12, batches=loader(augment=slow))
     killer.join()
-    assert history.lost == 1
-    assert len(history.staleness) == 12 * 20 and len(history["train_loss"]) == 12
-    assert evaluate(model, *clouds(300, 1))[1] > 0.95
-    assert not multiprocessing.active_children()
+    assert_one_was_lost_and_no_sample(model, history, 12)
 
 
 @pytest.mark.slow

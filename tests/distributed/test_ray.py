@@ -13,7 +13,6 @@ from tinymm.training import NonFiniteLossError, evaluate, fit
 
 from .samples import DieOnce, broken, clouds, infinite_loss, loader, network, slow, stopped_and_resumed
 
-ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 
@@ -23,6 +22,8 @@ PATH = os.pathsep.join([TESTS, os.path.dirname(TESTS), os.environ.get("PYTHONPAT
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
+    global ray  # not before it is needed: it takes seconds to load
+    ray = pytest.importorskip("ray")
     try:
         start("local", num_cpus=3, include_dashboard=False, object_store_memory=100_000_000)
     except Exception as error:

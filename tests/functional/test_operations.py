@@ -68,7 +68,7 @@ def test_derivatives(row):
 
 
 @every_row
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_value_and_gradient_of_every_shape_layout_and_precision(row, data):
     if row.elementwise:

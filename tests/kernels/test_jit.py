@@ -44,7 +44,6 @@ def test_a_change_of_any_kernel_file_makes_the_cache_stale(tmp_path):
     with (tmp_path / "tinymm" / "kernels" / "elementary.py").open("a") as file:  # softmax.py is made of it
         file.write("\n# changed\n")
     assert hits(tmp_path) == 0
-    assert hits(tmp_path) == 1
 
 
 def test_where_nothing_can_be_kept_kernels_work_all_the_same(monkeypatch):

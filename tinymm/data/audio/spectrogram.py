@@ -15,6 +15,7 @@ import numpy as np
 from tinymm.data.audio.sound import check_rate, check_sounds
 
 BLOCK = 2048  # frames transformed at a time, so that they stay in the cache and long sounds in memory
+SMALL = 64**3  # multiplications that BLAS does in one thread; with more it wakes others, which take longer to meet
 
 
 def frames(sounds: np.ndarray, length: int, hop: int, center: bool = True) -> np.ndarray:
@@ -226,7 +227,8 @@ class LogMel:
     def _features(self, cut: np.ndarray) -> np.ndarray:
         bank = self.filterbank.astype(cut.dtype)
         features = np.empty((*cut.shape[:-1], self.n_bands), cut.dtype)
-        block = max(BLOCK // max(math.prod(cut.shape[:-2]), 1), 1)
+        few = max(SMALL // bank.size, 32)
+        block = max(min(BLOCK // max(math.prod(cut.shape[:-2]), 1), few), 1)
         for start in range(0, cut.shape[-2], block):
             part = (..., slice(start, start + block), slice(None))
             features[part] = _power(cut[part], self.fft_size) @ bank
