@@ -6,6 +6,7 @@ TARGET is one of those in `targets.py`. What goes wrong is written to a file nam
 """
 
 import contextlib
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -14,8 +15,16 @@ from pathlib import Path
 INSTRUMENTED = [
     *("tinymm.npz", "tinymm.checkpoint", "tinymm.prediction", "tinymm.data.idx", "tinymm.data.datasets.own"),
     *("tinymm.data.datasets.sounds", "tinymm.data.audio.sound", "tinymm.data.image.files", "tinymm.data.text"),
-    *("tinymm.recipes", "zipfile", "tarfile", "gzip", "wave"),
+    *("tinymm.data.streaming", "tinymm.reproducing", "tinymm.resuming", "tinymm.runs", "tinymm.checking"),
+    *("tinymm.recipes", "zipfile", "tarfile", "gzip", "wave", "PIL"),
 ]
+
+
+def words(seeds: list[bytes]) -> set[str]:
+    """The names and values of JSON files, as libFuzzer's dictionaries have them: changed at random, few would be left."""
+    found = {word for seed in seeds for word in re.findall(rb'"[^"\\]*"|[\w.+-]+', seed)}
+    junk = {b"NaN", b"Infinity", b"1e999", b"-1", b"[]", b"{}", b"null", b'"x"', b"9" * 30}
+    return {'"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in found | junk}
 
 
 def main() -> None:
@@ -32,6 +41,10 @@ def main() -> None:
     (folder / "seeds").mkdir()
     for number, content in enumerate(target.seeds()):
         (folder / "seeds" / str(number)).write_bytes(content)
+    options = ["-rss_limit_mb=2048", "-timeout=20", "-max_len=20000"]
+    if target.suffix == ".json":
+        (folder / "words").write_text("\n".join(sorted(words(target.seeds()))))
+        options.append(f"-dict={folder / 'words'}")
     path = folder / f"file{target.suffix}"
 
     def one(content: bytes) -> None:
@@ -39,7 +52,6 @@ def main() -> None:
         with contextlib.suppress(*target.errors):
             target.parse(path)
 
-    options = ["-rss_limit_mb=2048", "-timeout=20", "-max_len=20000"]
     atheris.Setup([sys.argv[0], *options, *sys.argv[1:], str(folder / "seeds")], one)
     atheris.Fuzz()
 
