@@ -1,12 +1,16 @@
 """`tinymm warmup` leaves nothing to compile."""
 
 import numpy as np
+import pytest
+from numba import config
 
 from tinymm.cli import main
 from tinymm.data.datasets import Dataset
-from tinymm.kernels import jit
+from tinymm.kernels import jit, threads
 from tinymm.recipes import Recipe, train_model
 from tinymm.warmup import warmup
+
+PATTERNS = threads._take_shards, threads._take_sums
 
 
 def compiled():
@@ -24,6 +28,15 @@ def test_training_compiles_nothing_more(capsys):
         for optimizer in ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"):
             train_model(Recipe(model=model, optimizer=optimizer, epochs=1), data)
     assert compiled() == before
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_what_many_threads_share_is_compiled_for_one_alone_too():
+    """Whether work is shared depends on its size and on how wide the CPU's vectors are."""
+    warmup(progress=False)
+    shared = [(kernel, worker) for (pattern, kernel), worker in jit._instances.items() if pattern in PATTERNS]
+    assert len(shared) > 20
+    assert {kernel.__name__ for kernel, worker in shared if len(kernel.signatures) < len(worker.signatures)} == set()
 
 
 def test_it_says_how_many(capsys):

@@ -56,7 +56,7 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "convolution and pooling", both_ways(F.conv_relu_pool, wanting(2, 3, 8, 8), wanting(32, 3, 3, 3), wanting(32))
     yield "max pooling", both_ways(F.max_pool2d, wanting(2, 3, 8, 8), 2)
     yield "average pooling", both_ways(F.avg_pool2d, wanting(2, 3, 8, 8), 2)
-    yield "matrix product", both_ways(F.matmul, wanting(80, 80), wanting(80, 80))
+    yield "matrix product", both_ways(F.matmul, wanting(64, 65), wanting(65, 64))  # for one thread, whatever the CPU
     yield "matrix product, small", both_ways(F.matmul, wanting(8, 8), wanting(8, 8))
     yield "softmax cross-entropy", both_ways(lambda z: F.cross_entropy(z, [0, 1]), wanting(2, 3))
     yield "CTC", both_ways(lambda z: F.ctc_loss(F.log_softmax(z, 2), [[1], [1]]), wanting(2, 3, 3))
