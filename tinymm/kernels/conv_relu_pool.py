@@ -21,10 +21,9 @@ from tinymm.kernels.convolution import (
     lies_so,
     offsets_of,
     pack_filters,
-    plain,
 )
 from tinymm.kernels.jit import REASSOCIATE, kernel
-from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.memory import aligned, plain, scratch
 from tinymm.kernels.rows import add_row, copy_row
 from tinymm.kernels.tile import ROW_VECTORS, ROWS, TILE_BYTES, VECTOR_BYTES, row_by_tables, tile_by_tables, width
 from tinymm.kernels.transpose import transpose

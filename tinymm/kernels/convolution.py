@@ -21,7 +21,7 @@ import numpy as np
 
 from tinymm.kernels import threads, winograd
 from tinymm.kernels.jit import kernel
-from tinymm.kernels.memory import scratch
+from tinymm.kernels.memory import plain, scratch
 from tinymm.kernels.rows import copy_row, copy_row_plus
 from tinymm.kernels.tile import (
     FLAT_ROWS,
@@ -197,12 +197,6 @@ def _rows_of_pixels(start, stop, x, layout, size, offsets, weight, bias, y, targ
                             weight, first * depth, depth, min(filters - o, ROWS), bias, first,
                             buffer, image + i * layout.columns + j, offsets, depth, y, to + j, pixels, apart,
                         )  # fmt: skip
-
-
-def plain(array: np.ndarray) -> np.ndarray:
-    """The array, or a copy, as the kernels are compiled for: contiguous and writeable."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
 
 
 def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:

@@ -25,10 +25,9 @@ from tinymm.kernels.convolution import (
     lies_so,
     offsets_of,
     places_of,
-    plain,
 )
 from tinymm.kernels.jit import REASSOCIATE, kernel
-from tinymm.kernels.memory import scratch
+from tinymm.kernels.memory import plain, scratch
 from tinymm.kernels.rows import add_row, copy_row
 from tinymm.kernels.tile import (
     DOT_ROWS,

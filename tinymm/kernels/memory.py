@@ -4,6 +4,7 @@ Memory moves in lines of 64 bytes. A vector that lies across two of them costs t
 and again begins at the beginning of a line. And where the CPU cannot guess what is needed next, it can be told.
 """
 
+import ctypes
 import math
 
 import numpy as np
@@ -17,11 +18,26 @@ READ, WRITE = 0, 1
 LEVEL_2 = 2  # of the caches
 
 
+def plain(array: np.ndarray) -> np.ndarray:
+    """The array, or a copy, as the kernels are compiled for: contiguous and writeable."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array begins, in bytes."""
+    try:
+        # four times as quick as what NumPy offers
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # read-only or empty
+        return array.ctypes.data
+
+
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Like np.empty, from the beginning of a line on."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + LINE, np.uint8)
-    start = -memory.ctypes.data % LINE
+    start = -address(memory) % LINE
     return memory[start : start + size].view(dtype).reshape(shape)
 
 

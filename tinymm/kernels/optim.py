@@ -18,6 +18,7 @@ from numba import carray, types
 
 from tinymm.kernels import jit, threads
 from tinymm.kernels.jit import CONTRACT, instructions, kernel
+from tinymm.kernels.memory import address
 
 BLOCK = 16384  # numbers of a parameter at a time
 GRAIN = 32768  # numbers worth a thread
@@ -171,15 +172,7 @@ def _update(
 
 
 def _addresses(arrays: Arrays) -> np.ndarray:
-    return np.array([_address(array) for array in arrays], np.int64)
-
-
-def _address(array: np.ndarray) -> int:
-    try:
-        # four times as quick as what NumPy offers
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
-    except (TypeError, ValueError):  # read-only or empty
-        return array.ctypes.data
+    return np.array([address(array) for array in arrays], np.int64)
 
 
 class _Layout(NamedTuple):

@@ -32,7 +32,7 @@ from tinymm.kernels.cells import (
     rnn_cell_backward,
 )
 from tinymm.kernels.jit import REASSOCIATE, kernel
-from tinymm.kernels.memory import aligned, scratch, will_read, will_write
+from tinymm.kernels.memory import aligned, plain, scratch, will_read, will_write
 from tinymm.kernels.tile import multiply_packed, multiply_panel, pack_b
 from tinymm.kernels.transpose import turned
 
@@ -151,7 +151,7 @@ def _candidate_last(weight):
 
 def _run_forward(cell, x, weights, h0, c0, lengths, keep):
     weight_h, bias_h, weight_x, bias_x = weights
-    x = np.require(x, requirements=("C", "W"))  # for read-only arrays the kernels are not compiled
+    x = plain(x)
     samples, steps, features = x.shape
     hidden = weight_h.shape[1]
     width = hidden if cell == RNN else 4 * hidden
@@ -175,8 +175,7 @@ def _run_forward(cell, x, weights, h0, c0, lengths, keep):
     )  # fmt: skip
     if not keep:
         return outputs, h, c, None
-    h0, c0 = (np.require(state, requirements=("C", "W")) for state in (h0, c0))
-    return outputs, h, c, Saved(cell, x, weight_h, weight_x, h0, c0, lengths, outputs, gates, cells)
+    return outputs, h, c, Saved(cell, x, weight_h, weight_x, plain(h0), plain(c0), lengths, outputs, gates, cells)
 
 
 def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
@@ -184,9 +183,9 @@ def _run_backward(saved, g_outputs, g_h, g_c, input_gradient):
     samples, steps, features = x.shape
     rows, hidden = weight_h.shape
     g_outputs = x[:0, :0] if g_outputs is None else np.ascontiguousarray(g_outputs, x.dtype)
-    dh = np.zeros_like(h0) if g_h is None else np.array(g_h, x.dtype, order="C")
-    dc = np.zeros_like(c0) if g_c is None else np.array(g_c, x.dtype, order="C")
-    dx = np.zeros_like(x) if input_gradient else x[:0]
+    dh = np.zeros(h0.shape, x.dtype) if g_h is None else np.array(g_h, x.dtype, order="C")
+    dc = np.zeros(c0.shape, x.dtype) if g_c is None else np.array(g_c, x.dtype, order="C")
+    dx = np.zeros(x.shape, x.dtype) if input_gradient else x[:0]
     wide = weight_x if features >= NARROW else weight_x[:, :0]
     narrow = weight_x if features < NARROW else weight_x[:, :0]
     total = threads.run_sum(
