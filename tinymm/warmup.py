@@ -49,6 +49,10 @@ def _uses(dtype: np.dtype) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "convolution, few channels", both_ways(F.conv2d, wanting(2, 1, 34, 34), wanting(8, 1, 3, 3), wanting(8))
     yield "convolution, few filters", both_ways(F.conv2d, wanting(2, 2, 8, 8), wanting(2, 2, 3, 3), wanting(2))
     yield (
+        "convolution, channel by channel",
+        both_ways(lambda x, w: F.conv2d(x, w, groups=2), wanting(2, 2, 34, 34), wanting(2, 1, 3, 3)),
+    )
+    yield (
         "convolution, stride 2",
         both_ways(lambda x, w: F.conv2d(x, w, stride=2), wanting(2, 3, 9, 9), wanting(32, 3, 3, 3)),
     )

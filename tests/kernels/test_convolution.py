@@ -95,6 +95,19 @@ def test_sizes_of_common_models(shape, filters):
     assert np.vdot(dw, weight) == pytest.approx(np.vdot(y, y), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize(("rows", "columns"), [(28, 28), (3, 61), (10, 26)])
+def test_one_filter_for_each_channel(rows, columns, dtype):
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.standard_normal(s).astype(dtype) for s in ((3, 5, rows, columns), (5, 1, 3, 3), (5,)))
+    options = (1, 1), (1, 1), (1, 1), 5
+    y = formulas.convolution(x, weight, bias, *options)
+    assert_close(convolution.conv2d(x, weight, bias, *options), y)
+    g = rng.standard_normal(y.shape).astype(dtype)
+    dx = gradients.conv2d_input_gradient(g, weight, x.shape, *options)
+    assert np.vdot(dx.astype(float), x) == pytest.approx(np.vdot(g.astype(float), y - bias[:, None, None]), abs=1e-2)
+
+
 def test_views_with_gaps_and_negative_strides():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 6, 12, 9))[::-2, :, ::-1, ::2]

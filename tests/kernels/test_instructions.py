@@ -81,6 +81,16 @@ def test_tile_of_row(array, given):
         agree(tile.tile_of_row, *work, array(tile.ROWS * c_stride + 5), 4, c_stride, apart)
 
 
+@pytest.mark.parametrize("given", [1, tile.PICTURE_ROWS])
+def test_tile_of_picture(array, given):
+    lanes = tile.VECTOR_BYTES // array(1).itemsize
+    for apart in (0, lanes // 2, lanes):
+        row = lanes * tile.VECTORS + 1
+        b_step = np.array([0, 9, 3, 30])
+        work = array(10), 2, array(5), 3, array(50 + row * (given + 1)), 1, row, b_step, 4
+        agree(tile.tile_of_picture, *work, array((given + 1) * row + 5), 4, row, given, apart)
+
+
 def test_row_by_panels(array):
     columns, depth = tile.width(array(1).dtype), 7
     size = columns * depth

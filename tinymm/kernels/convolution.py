@@ -4,7 +4,8 @@ Each image with padding is copied once into a buffer; its patches are never gath
 meet at `buffer[places[q] + offsets[k]]`: a matrix given by two tables, which is what the tile takes.
 Three ways lead to the product of that matrix with the filters:
 
-- stride 1 and rows of pixels that fill vectors well: tiles of filters x pixels of one row, made where they go;
+- stride 1 and rows of pixels that fill vectors well: tiles of filters x pixels of one row, or for a single filter of a few
+  rows, made where they go;
 - many filters: tiles of pixels x filters, which are transposed on their way out;
 - few filters, stride 1: tiles of filters x pixels. Counting pixels along the rows of the buffer, q = i * columns + j, puts
   neighbours side by side for every tap. The last few q of each row are not pixels of the output and are thrown away.
@@ -25,6 +26,7 @@ from tinymm.kernels.memory import plain, scratch
 from tinymm.kernels.rows import copy_row, copy_row_plus
 from tinymm.kernels.tile import (
     FLAT_ROWS,
+    PICTURE_ROWS,
     ROWS,
     TILE_BYTES,
     flat_tile_by_tables,
@@ -32,6 +34,7 @@ from tinymm.kernels.tile import (
     pack_groups,
     row_by_tables,
     tile_by_tables,
+    tile_of_picture,
     tile_of_row,
     width,
 )
@@ -199,6 +202,30 @@ def _rows_of_pixels(start, stop, x, layout, size, offsets, weight, bias, y, targ
                         )  # fmt: skip
 
 
+@kernel
+def _rows_of_one_filter(start, stop, x, layout, size, offsets, weight, bias, y, target):
+    """The same for groups of one filter, a few rows of pixels at a time."""
+    groups, depth = weight.shape
+    pixels, pitch = y.shape[2] * y.shape[3], target.row_step * y.shape[3]
+    direct = lies_so(x, layout)
+    buffer = x.reshape(-1) if direct else np.zeros(size, x.dtype)
+    step = TILE_BYTES // x.itemsize
+    last, apart = max(target.columns - step, 0), min(target.columns - step // 2, step // 2)
+    for n in range(start, stop):
+        if not direct:
+            fill(buffer, x[n], layout)
+        for g in range(groups):
+            image = (n if direct else 0) * size + g * (size // groups)
+            to = (n * groups + g) * pixels + target.top * y.shape[3] + target.left
+            for i in range(0, target.rows, PICTURE_ROWS):
+                for j in range(0, target.columns, step):
+                    j = min(j, last)
+                    tile_of_picture(
+                        weight, g * depth, bias, g, buffer, image + i * layout.columns + j, layout.columns,
+                        offsets, depth, y, to + i * pitch + j, pitch, min(target.rows - i, PICTURE_ROWS), apart,
+                    )  # fmt: skip
+
+
 def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) -> None:
     """y[n, o, target] = bias[o] + the sum over k of weight[o, k] * buffer[places[q] + offsets[k]]."""
     if y.size == 0 or target.rows * target.columns == 0:
@@ -211,11 +238,13 @@ def convolve(x, layout, offsets, stride: Pair, weight, bias, y, target, groups) 
     by_pixels = -(-filters // columns) * -(-target.rows * target.columns // ROWS)
     by_filters = -(-filters // FLAT_ROWS) * -(-pitch // step)
     in_vectors = -(-target.columns // columns) * columns  # of a row, and then some
-    if (
-        stride == (1, 1) == (target.row_step, target.column_step)
-        and filters >= ROWS
-        and 4 * target.columns >= 3 * in_vectors
-    ):
+    full_rows = stride == (1, 1) == (target.row_step, target.column_step) and 4 * target.columns >= 3 * in_vectors
+    if full_rows and filters == 1:
+        threads.run(
+            _rows_of_one_filter, len(x), x, layout, size, offsets, plain(weight), bias, y, target,
+            grain=grain(groups * depth * pitch),
+        )  # fmt: skip
+    elif full_rows and filters >= ROWS:
         threads.run(
             _rows_of_pixels, len(x), x, layout, size, offsets, plain(weight), bias, y, target, groups,
             grain=grain(filters * groups * depth * pitch),

@@ -42,6 +42,7 @@ ROWS, VECTORS = (8, 2) if REGISTERS == 32 else (6, 2)  # a tile: as much as the 
 TILE_BYTES = VECTORS * VECTOR_BYTES  # in a row of a tile
 FLAT_ROWS, FLAT_VECTORS = ROWS // 2, VECTORS * 2  # of a flat tile, for C of few rows
 ROW_VECTORS = 2 * FLAT_VECTORS  # of a tile of one row, for C of so many columns
+PICTURE_ROWS = ROW_VECTORS // VECTORS  # of a tile for one filter
 DOT_TAPS = 3  # columns of a tile of dot products: 3 x 3 filters have a multiple of them
 DOT_ROWS = 8 if REGISTERS == 32 else 4
 ROW_TAPS = 9  # of one row of dot products
@@ -257,6 +258,44 @@ def _(context, builder, signature, arguments):
         depth,
         lambda i, j: vector(rows_of_c[i], j),
         begin=lambda i: builder.load(builder.gep(bias_data, [row_numbers[i]])),
+    )  # fmt: skip
+
+
+def tile_of_picture(a, a_start, bias, bias_start, b, b_start, b_row, b_step, depth, c, c_start, c_row, rows, apart):
+    """C[i, :] = bias[bias_start] + the sum over k of a[a_start + k] B[i, k, :], for a few rows i of a picture.
+
+    B[i, k, :] = b[b_start + i * b_row + b_step[k] :], C[i, :] = c[c_start + i * c_row :] for i < rows <= PICTURE_ROWS and
+    k < depth; each is VECTORS vectors as in `tile_of_row`.
+    """
+    columns = (np.arange(VECTORS)[:, None] * apart + np.arange(VECTOR_BYTES // a.itemsize)).ravel()
+    c_matrix = numbers(c, c_start, (rows, columns[-1] + 1), (c_row, 1))
+    for i in range(rows):
+        b_matrix = _by_table(b, b_start + i * b_row, b_step[:depth], columns)
+        c_matrix[i, columns] = numbers(a, a_start, (depth,), (1,)) @ b_matrix + bias[bias_start]
+
+
+@instructions(tile_of_picture)
+def _(context, builder, signature, arguments):
+    emitter = _Emitter(context, builder, signature, arguments)
+    _, a_start, _, bias_start, _, b_start, b_row, _, depth, _, c_start, c_row, rows, apart = arguments
+    a_data, bias_data = emitter.pointer(0, a_start), emitter.pointer(2, bias_start)
+    b_step = emitter.pointer(7, ir.Constant(depth.type, 0))
+    row_numbers = [emitter.row(i, rows) for i in range(PICTURE_ROWS)]
+    places_of_b, places_of_c = (
+        [
+            builder.gep(data, [builder.add(builder.mul(step, i), builder.mul(apart, ir.Constant(apart.type, j)))])
+            for i in row_numbers
+            for j in range(VECTORS)
+        ]
+        for data, step in ((emitter.pointer(4, b_start), b_row), (emitter.pointer(9, c_start), c_row))
+    )
+    _emit(
+        context, builder, signature.args[0].dtype, (1, PICTURE_ROWS * VECTORS),
+        lambda i, k: builder.gep(a_data, [k]),
+        lambda k, j: builder.gep(places_of_b[j], [builder.load(builder.gep(b_step, [k]))]),
+        depth,
+        lambda i, j: places_of_c[j],
+        begin=lambda i: builder.load(bias_data),
     )  # fmt: skip
 
 
