@@ -58,16 +58,21 @@ def _larger(a, b):
 
 @kernel
 def _max_of_four(start, stop, x, y):
-    """The common case, window and stride 2 without padding, in loops that compile to vector instructions."""
+    """The common case, window and stride 2 without padding, in loops that compile to vector instructions.
+
+    What is left of a loop after whole vectors costs as much as several of them, so all rows of a plane share one loop.
+    """
     rows, columns = y.shape[1:]
-    line = scratch(1, x.shape[2], x)[0]
+    best = scratch(rows, 2 * columns, x)  # of each column's two numbers
+    flat = best.reshape(-1)
     for p in range(start, stop):
         for i in range(rows):
-            upper, lower, y_row = x[p, 2 * i], x[p, 2 * i + 1], y[p, i]
-            for j in range(line.size):
-                line[j] = _larger(upper[j], lower[j])
-            for j in range(columns):
-                y_row[j] = _larger(line[2 * j], line[2 * j + 1])
+            upper, lower, row = x[p, 2 * i], x[p, 2 * i + 1], best[i]
+            for j in range(row.size):
+                row[j] = _larger(upper[j], lower[j])
+        out = y[p].reshape(-1)
+        for q in range(out.size):
+            out[q] = _larger(flat[2 * q], flat[2 * q + 1])
 
 
 def max_pool2d(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.ndarray:
@@ -102,20 +107,28 @@ def _places_of_max(start, stop, x, window, stride, padding, indices):
 
 @kernel
 def _places_of_four(start, stop, x, indices):
+    """In loops as those of `_max_of_four`."""
+    rows, columns = indices.shape[1:]
     width = np.int32(x.shape[2])
-    best, row = np.empty(x.shape[2], x.dtype), np.empty(x.shape[2], np.int32)  # of each column's two numbers
+    best, below = (
+        np.empty((rows, 2 * columns), x.dtype),
+        np.empty((rows, 2 * columns), np.int32),
+    )  # `width` if it is below
+    flat, flat_below, corners = best.reshape(-1), below.reshape(-1), np.empty(rows * columns, np.int32)
+    for q in range(corners.size):
+        corners[q] = 2 * (q // columns) * width + 2 * (q % columns)
     for p in range(start, stop):
-        for i in range(indices.shape[1]):
-            upper, lower, out = x[p, 2 * i], x[p, 2 * i + 1], indices[p, i]
-            for j in range(best.size):
-                below = (lower[j] > upper[j]) | (lower[j] != lower[j])
-                best[j] = lower[j] if below else upper[j]
-                row[j] = width if below else np.int32(0)
-            corner = np.int32(2 * i) * width
-            for j in range(out.size):
-                a, b, row_a, row_b = best[2 * j], best[2 * j + 1], row[2 * j], row[2 * j + 1]
-                right = (b > a) | ((b == a) & (row_b < row_a)) | ((b != b) & ((a == a) | (row_b >= row_a)))
-                out[j] = corner + np.int32(2 * j) + (row_b + np.int32(1) if right else row_a)
+        for i in range(rows):
+            upper, lower, row, row_below = x[p, 2 * i], x[p, 2 * i + 1], best[i], below[i]
+            for j in range(row.size):
+                wins = (lower[j] > upper[j]) | (lower[j] != lower[j])
+                row[j] = lower[j] if wins else upper[j]
+                row_below[j] = width if wins else np.int32(0)
+        out = indices[p].reshape(-1)
+        for q in range(out.size):
+            a, b, a_below, b_below = flat[2 * q], flat[2 * q + 1], flat_below[2 * q], flat_below[2 * q + 1]
+            right = (b > a) | ((b == a) & (b_below < a_below)) | ((b != b) & ((a == a) | (b_below >= a_below)))
+            out[q] = corners[q] + (b_below + np.int32(1) if right else a_below)
 
 
 def max_places(x: np.ndarray, window: Pair, stride: Pair, padding: Pair) -> np.ndarray:
