@@ -20,7 +20,7 @@ import numpy as np
 
 from tinymm.kernels import threads
 from tinymm.kernels.jit import REASSOCIATE, kernel
-from tinymm.kernels.memory import aligned, scratch
+from tinymm.kernels.memory import aligned, plain, scratch
 from tinymm.kernels.tile import ROWS, TILE_BYTES, tile_by_strides, width
 from tinymm.kernels.transpose import transpose
 from tinymm.kernels.winograd_transforms import NUMBER, WAYS, times_a, times_b, times_g, times_g_turned
@@ -138,7 +138,7 @@ def _convolve_all(tiling, x, x_corner, weight, bias, y, y_corner) -> bool:
     panels = -(-filters // columns)
     transformed = aligned((panels, tiling.side**2, channels, columns), x.dtype)
     threads.run(
-        _transform_filters, channels, tiling, np.ascontiguousarray(weight).reshape(*weight.shape[:2], -1), turned,
+        _transform_filters, channels, tiling, plain(weight).reshape(*weight.shape[:2], -1), turned,
         transformed, grain=max(1, 4096 // max(filters, 1)),
     )  # fmt: skip
     begin = np.zeros(panels * columns, x.dtype)
