@@ -139,7 +139,7 @@ def _softmax_cross_entropy(start, stop, rows, logits, targets, shares, losses, p
                 probabilities[n, k] /= total
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel  # without contraction: p g − g in one rounding, or in two, would depend on whether the arrays are neighbours
 def _softmax_cross_entropy_gradient(start, stop, rows, probabilities, targets, g, dz):
     for n in range(start * rows, min(stop * rows, len(dz))):
         if g[n] == 0:
