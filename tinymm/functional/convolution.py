@@ -71,8 +71,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     dilation d are one integer or (rows, columns). With groups, channels and filters are cut into that many equal
     parts, and each part of the filters sees its own part of the channels. Returns
     (N, O, (H + 2p − d(kh − 1) − 1) // s + 1, the same for W). ValueError where shapes or options do not fit.
-    3×3 filters with stride 1, if there are many, go through sums of neighbouring pixels (Winograd): an output is
-    rounded by the largest number within a pixel of its window, and not only by those that it is made of.
+    Many filters on many channels may go through sums of neighbouring pixels (`kernels.winograd`): an output is then
+    rounded by the largest number within a few pixels, and not only by those that it is made of.
     Strictly a cross-correlation; Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 9.1.
     """
     x, weight = operand(x), operand(weight)
