@@ -16,7 +16,7 @@ from tinymm.tensor import Tensor
 def warmup(dtypes: tuple[str, ...] = ("float32", "float64"), progress: bool = True) -> int:
     """Use every kernel once for each of `dtypes`, which compiles those not yet on disk; returns how many uses.
 
-    Takes about a minute the first time and a second or two afterwards. With `progress` a bar says what is compiled.
+    Takes about 90 seconds the first time and two afterwards. With `progress` a bar says what is compiled.
     """
     from tqdm.auto import tqdm
 
