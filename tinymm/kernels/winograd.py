@@ -62,7 +62,7 @@ def _tiling(taps: int, stride: int, out: Pair, turned: bool = False) -> Tiling:
 def _even_part(count, most):
     """The size of the parts when `count` is cut into as few parts of at most `most` as can be, and those equal."""
     parts = -(-count // max(most, 1))
-    return -(-count // max(parts, 1))
+    return max(1, -(-count // max(parts, 1)))
 
 
 def suits(
