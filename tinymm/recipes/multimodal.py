@@ -42,7 +42,15 @@ LEVELS = {
     "as recorded": Degradation(),
     **{
         f"σ {noise}, {snr:+} dB, {errors} error{'s' * (errors > 1)}": Degradation(noise, snr, errors)
-        for noise, snr, errors in ((0.2, 5, 1), (0.2, 0, 2), (0.3, 0, 3), (0.3, -5, 4), (0.4, -5, 4), (0.5, -10, 5))
+        for noise, snr, errors in (
+            (0.2, 5, 1),
+            (0.2, 0, 2),
+            (0.3, 0, 3),
+            (0.3, -5, 4),
+            (0.4, -5, 4),
+            (0.5, -5, 4),
+            (0.5, -10, 5),
+        )
     },
 }
 
