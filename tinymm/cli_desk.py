@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from tinymm.desk import Desk, Session, Turn
 
 DESCRIPTION = """\
-A customer desk: type what you want, in English or Chinese; say a number digit by digit, in English;
-or show a picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then hands
-over to a person. Each turn goes into a transcript, a line of JSON, before the next one begins.
+A customer desk: type what you want, in English or Chinese; say it in English, or a number digit by digit; or show a
+picture of a number written by hand. It answers at once. What it is not sure of it asks again, and then hands over to a
+person. Each turn goes into a transcript, a line of JSON, before the next one begins.
 
-Its own speech model knows the digits, as synthetic voices say them, so that a spoken number is always read back. With
---requests it is another one, of 119 words, such as those of "where is my parcel" or "can i speak to a person", which
-mishears numbers more often. Other models can be trained and given: for numbers said by people
-`tinymm train speech-to-text --name speech`, then --speech runs/speech.
+Two models of its own hear: one knows the digits, and one 119 words, such as those of "where is my parcel" or "can i speak
+to a person". Both learned from synthetic voices, so that a spoken number is always read back. Other models can be trained
+and given: for numbers said by people `tinymm train speech-to-text --name speech`, then --speech runs/speech.
 """
 EXAMPLES = """\
 examples:
@@ -77,7 +76,9 @@ def add_desk(commands: argparse._SubParsersAction) -> None:
         desk.add_argument(
             f"--{name}", metavar="RUN", help=f"a run's folder with a model for {what}, for the desk's own"
         )
-    desk.add_argument("--requests", action="store_true", help="hear spoken requests too, not numbers alone")
+    desk.add_argument(
+        "--numbers-only", action="store_true", help="hear no spoken requests: their model takes longest to train"
+    )
     desk.add_argument("--quiet", action="store_true", help="no progress bars")
     instead = desk.add_mutually_exclusive_group()
     instead.add_argument("--prepare", action="store_true", help="train the models that are missing, and end")
@@ -99,7 +100,7 @@ def _desk(options: argparse.Namespace) -> int:
     if not 0 <= options.speed < float("inf"):
         raise ValueError(f"--speed is {options.speed}, but it must be a number from 0: 1 is as fast as it was spoken")
     runs = {name: getattr(options, name) for name in ("intent", "sentiment", "digits", "speech")}
-    desk = Desk(**runs, progress=not options.quiet, requests=options.requests)
+    desk = Desk(**runs, progress=not options.quiet, numbers_only=options.numbers_only)
     if options.prepare:
         return _prepare(desk)
     if options.evaluate or options.latency:
@@ -213,12 +214,11 @@ def _show(turn: Turn) -> None:
 
 
 def _prepare(desk: Desk) -> int:
-    from tinymm.desk.desk import NAMES
     from tinymm.desk.models import cached
 
     desk.prepare()
-    for name in NAMES:
-        print(f"{name:<10} {desk.runs[name] or cached(desk.spoken if name == 'speech' else name)}")
+    for name, run in desk.runs.items():
+        print(f"{name:<10} {run or cached(name)}")
     return 0
 
 

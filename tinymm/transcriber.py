@@ -74,6 +74,11 @@ class Transcriber:
         self._pieces: list[np.ndarray] = []  # of a bidirectional model, which reads at the end
 
     @property
+    def knows_words(self) -> bool:
+        """Whether it makes words of phonemes, by a lexicon, and so hears more than its labels say."""
+        return self._writer.knows_words
+
+    @property
     def log_probs(self) -> np.ndarray:
         """The log-probabilities (steps, classes) so far; class 0 is the blank."""
         return self._writer.log_probs

@@ -29,7 +29,7 @@ def sounds_unpacked_once():
 
 @pytest.fixture(scope="session")
 def desk_cache(tmp_path_factory, sounds_unpacked_once):
-    """A cache folder with all four models."""
+    """A cache folder with all its models."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         use_quick_recipes(patch, folder)

@@ -204,5 +204,5 @@ def quick_main():
 def test_prepare_says_where_the_models_are(at_home, capsys):
     assert main(["desk", "--prepare", "--quiet"]) == 0
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == ["intent", "sentiment", "digits", "speech"]
+    assert [line.split()[0] for line in out.splitlines()] == ["intent", "sentiment", "digits", "speech", "requests"]
     assert all(line.endswith(".npz") for line in out.splitlines())

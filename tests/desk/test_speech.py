@@ -5,6 +5,7 @@ import pytest
 
 from tinymm.desk.confidence import NEVER, Confidence
 from tinymm.desk.desk import Desk
+from tinymm.desk.hearing import NumbersAndRequests, listen
 from tinymm.transcriber import Transcript
 
 
@@ -74,7 +75,9 @@ class Hears:
 def talking(desk, *transcript):
     """A session at a desk that hears this."""
     listening = Desk(progress=False)
-    vars(listening).update(understanding=desk.understanding, _speech=(Hears(*transcript), Confidence(1.0, NEVER)))
+    vars(listening).update(
+        understanding=desk.understanding, _speech=(Hears(*transcript), *2 * [Confidence(1.0, NEVER)])
+    )
     session = listening.session()
     return lambda: session.hear((np.zeros(800, np.float32), 8000), speed=0)
 
@@ -99,3 +102,32 @@ def test_an_unclear_request_is_asked_again_and_then_handed_over(desk):
 def test_silence_is_asked_again_and_then_handed_over(desk):
     hear = talking(desk, "", 0.99)
     assert [hear().reply.act for _ in range(2)] == ["ask again", "hand over"]
+
+
+def hears(number, request):
+    """What is heard where one model hears this number, and another this request."""
+    return listen(NumbersAndRequests(Hears(number, 0.9), Hears(request, 0.8)), np.zeros(800, np.float32), 0)
+
+
+def test_a_number_is_what_the_model_for_numbers_hears():
+    heard = hears("4 7 1 1", "4 7 what 1")
+    assert (heard.text, heard.confidence, heard.partials) == ("4 7 1 1", 0.9, ((0.1, "4 7 1 1"),))
+
+
+def test_a_request_is_what_the_model_for_requests_hears():
+    for said in ("where is my parcel", "my order number is 4 7", "no 4", ""):
+        heard = hears("8 8", said)
+        assert (heard.text, heard.confidence) == (said, 0.8)
+
+
+def test_a_number_of_which_the_other_model_hears_nothing_is_what_there_is():
+    assert hears("", "4 7").text == "4 7"
+
+
+def test_two_models_must_hear_sounds_of_one_rate():
+    numbers, requests = Hears("4", 0.9), Hears("4", 0.9)
+    numbers.rate = 16000
+    with pytest.raises(
+        ValueError, match=r"numbers hears 16,000 samples a second, but that for requests 8,000: train it"
+    ):
+        NumbersAndRequests(numbers, requests)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinymm.data.audio import read_sound
 from tinymm.data.image import read_image
 from tinymm.desk.confidence import Confidence
-from tinymm.desk.hearing import BEAM, HeardSound, OnPartial, listen, wav_chunks
+from tinymm.desk.hearing import BEAM, HeardSound, Listens, NumbersAndRequests, OnPartial, listen, wav_chunks
 from tinymm.desk.models import cached, load_model
 from tinymm.desk.numbers import find_number
 from tinymm.desk.seeing import NumberReader
@@ -24,10 +22,7 @@ from tinymm.desk.session import Session
 from tinymm.desk.understanding import Understanding, Understood
 from tinymm.runs import load_kernels
 
-if TYPE_CHECKING:
-    from tinymm.transcriber import Transcriber
-
-NAMES = ("intent", "sentiment", "digits", "speech")
+NAMES = ("intent", "sentiment", "digits", "speech", "requests")
 Path = str | os.PathLike[str]
 
 
@@ -41,8 +36,9 @@ class Desk:
 
     Args:
         intent, sentiment, digits, speech: run folders of models to use instead of the desk's own, which are trained when
-            they are first needed, in a few minutes in all, and kept in the cache.
-        requests: hear requests too, by the desk's own model for them; it mishears numbers more often than that for numbers.
+            they are first needed, in some minutes in all, and kept in the cache. The one for speech hears numbers; one
+            that knows words hears everything alone.
+        numbers_only: hear no spoken requests; the model for them takes longest to train.
         progress: show bars while they are trained.
     """
 
@@ -53,12 +49,11 @@ class Desk:
         digits: Path | None = None,
         speech: Path | None = None,
         progress: bool = True,
-        requests: bool = False,
+        numbers_only: bool = False,
     ):
-        if requests and speech is not None:
-            raise ValueError("Desk: speech and requests are two models for the same: give one of them")
-        self.spoken = "requests" if requests else "speech"
-        self.runs = dict(zip(NAMES, (intent, sentiment, digits, speech), strict=True))
+        self.runs = dict(zip(NAMES, (intent, sentiment, digits, speech, None), strict=True))
+        if numbers_only:
+            del self.runs["requests"]
         self.progress = progress
 
     @cached_property
@@ -74,31 +69,35 @@ class Desk:
         return NumberReader(ready.trained, ready.confidence[""])
 
     @cached_property
-    def _speech(self) -> tuple[Transcriber, Confidence]:
+    def _speech(self) -> tuple[Listens, Confidence, Confidence]:
+        """What hears, and how sure it must be of a number and of a request."""
         from tinymm.transcriber import Transcriber
 
-        ready = load_model(self.spoken, self.runs["speech"], self.progress)
-        return Transcriber(ready.trained, BEAM), ready.confidence[""]
+        numbers = load_model("speech", self.runs["speech"], self.progress)
+        transcriber, sure = Transcriber(numbers.trained, BEAM), numbers.confidence[""]
+        if "requests" not in self.runs or transcriber.knows_words:
+            return transcriber, sure, sure
+        requests = load_model("requests", progress=self.progress)
+        both = NumbersAndRequests(transcriber, Transcriber(requests.trained, BEAM))
+        return both, sure, requests.confidence[""]
 
     @property
-    def transcriber(self) -> Transcriber:
-        """Hears numbers in English, and with a model for them requests."""
+    def transcriber(self) -> Listens:
+        """Hears numbers and requests in English."""
         return self._speech[0]
 
     def prepare(self) -> None:
         """Load all models, training those that are missing, and use each once: after that no turn waits for anything."""
-        self._load(NAMES)
+        self._load(set(self.runs))
 
     def load(self) -> None:
         """Load the models for texts, and those others that are there already; the rest wait until they are needed."""
-        self._load(
-            tuple(name for name in NAMES if name in NAMES[:2] or self.runs[name] or self._cached(name).is_file())
-        )
+        missing = {name for name, run in self.runs.items() if not run and not cached(name).is_file()}
+        if missing & {"speech", "requests"}:
+            missing |= {"speech", "requests"}  # they hear together
+        self._load(set(self.runs) - missing)
 
-    def _cached(self, name: str) -> pathlib.Path:
-        return cached(self.spoken if name == "speech" else name)
-
-    def _load(self, names: tuple[str, ...]) -> None:
+    def _load(self, names: Set[str]) -> None:
         """Load models, and take a turn with each, so that what is compiled or read on first use is there."""
         load_kernels()
         self.read("Hello, 你好")
@@ -144,16 +143,16 @@ class Desk:
         on_partial: OnPartial | None = None,
     ) -> tuple[Understood | None, HeardSound]:
         """Understand a sound (samples,), or its chunks, see `listen`. None if nothing was said in it."""
-        transcriber, confidence = self._speech
-        understanding, threshold = self.understanding, confidence.threshold  # loading them is not part of the turn
+        transcriber, number_sure, request_sure = self._speech
+        understanding = self.understanding  # loading them is not part of the turn
         heard = listen(transcriber, sound, speed, on_partial)
         began = time.perf_counter()
         understood = None
         if heard.text.replace(" ", "").isdecimal():
-            number, sure = find_number(heard.text), heard.confidence >= threshold
+            number, sure = find_number(heard.text), heard.confidence >= number_sure.threshold
             understood = _number(heard.text, number, heard.confidence, sure, language)
         elif heard.text:
-            understood = understanding.heard(heard.hypotheses, threshold, language)
+            understood = understanding.heard(heard.hypotheses, request_sure.threshold, language)
         return understood, replace(heard, wait=heard.wait + time.perf_counter() - began)
 
     def session(self, transcript: Path | None = None) -> Session:

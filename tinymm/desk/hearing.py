@@ -50,6 +50,41 @@ class HeardSound:
         return [(self.text, self.confidence), *self.others]
 
 
+class NumbersAndRequests:
+    """Hears with two transcribers at once: one knows nothing but numbers, and hears them better; one hears requests.
+
+    What the second takes for a number is written down as the first hears it.
+
+    Raises ValueError if their sounds have different rates.
+    """
+
+    def __init__(self, numbers: Listens, requests: Listens):
+        if numbers.rate != requests.rate:
+            raise ValueError(
+                f"the desk's model for numbers hears {numbers.rate:,} samples a second, but that for requests "
+                f"{requests.rate:,}: train it at that rate, or leave out requests"
+            )
+        self.numbers, self.requests, self.rate = numbers, requests, requests.rate
+
+    def feed(self, samples: np.ndarray) -> str:
+        number, request = self.numbers.feed(samples), self.requests.feed(samples)
+        return number if is_number(request) else request
+
+    def finish(self) -> Any:
+        number, request = self.numbers.finish(), self.requests.finish()
+        return number if number.text and is_number(request.text) else request
+
+    def reset(self) -> None:
+        self.numbers.reset()
+        self.requests.reset()
+
+
+def is_number(text: str) -> bool:
+    """Whether a transcript is mostly digits: a misheard one or two among them make no request of a number."""
+    words = text.split()
+    return 2 * sum(map(str.isdecimal, words)) > len(words)
+
+
 def listen(
     transcriber: Listens,
     sound: np.ndarray | Iterable[np.ndarray],

@@ -94,7 +94,7 @@ def evaluate(desk: Desk) -> Measured:
         f"Whole numbers, but for the typed ones of 1 to {MOST} digits: right, accepted at once (the rest is read back), and "
         "right among the accepted. The digits of the written ones are by the people whose other digits were trained on."
     )
-    if desk.spoken != "requests":
+    if "requests" not in desk.runs:
         return Measured(tables, notes)
     tables["spoken requests"] = _spoken_requests(desk)
     notes["spoken requests"] = (

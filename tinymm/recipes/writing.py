@@ -47,6 +47,11 @@ class Writer:
         self._beam = None if language is None else BeamDecoder(self.beam_width or BEAM, language_model=language)
 
     @property
+    def knows_words(self) -> bool:
+        """Whether there is a language model, which makes words of phonemes."""
+        return self._language is not None
+
+    @property
     def log_probs(self) -> np.ndarray:
         """All that came (steps, classes)."""
         return np.concatenate(self._written)
