@@ -104,24 +104,33 @@ def test_silence_is_asked_again_and_then_handed_over(desk):
     assert [hear().reply.act for _ in range(2)] == ["ask again", "hand over"]
 
 
-def hears(number, request):
-    """What is heard where one model hears this number, and another this request."""
-    return listen(NumbersAndRequests(Hears(number, 0.9), Hears(request, 0.8)), np.zeros(800, np.float32), 0)
+def hears(number, sure, request):
+    """What is heard where one model hears this number, so sure, and another this request."""
+    return listen(NumbersAndRequests(Hears(number, sure), Hears(request, 0.8)), np.zeros(800, np.float32), 0)
 
 
-def test_a_number_is_what_the_model_for_numbers_hears():
-    heard = hears("4 7 1 1", "4 7 what 1")
-    assert (heard.text, heard.confidence, heard.partials) == ("4 7 1 1", 0.9, ((0.1, "4 7 1 1"),))
+@pytest.mark.parametrize("request_", ["4 7 what 1", "4 7 1", "where is it", ""])
+def test_a_number_that_is_heard_clearly_is_one(request_):
+    heard = hears("4 7 1 1", 0.9, request_)
+    assert (heard.text, heard.confidence) == ("4 7 1 1", 0.9)
+
+
+def test_a_number_that_is_heard_faintly_takes_a_second_who_hears_digits():
+    assert hears("4 7 1 1", 0.4, "4 7 what 1").text == "4 7 1 1"
+    assert hears("4 7 1 1", 0.4, "my order number is 4 7").text == "my order number is 4 7"
+    assert hears("4 7 1 1", 0.1, "4 7 1").text == "4 7 1"
 
 
 def test_a_request_is_what_the_model_for_requests_hears():
-    for said in ("where is my parcel", "my order number is 4 7", "no 4", ""):
-        heard = hears("8 8", said)
+    for said in ("where is my parcel", "no 4", ""):
+        heard = hears("8 8", 0.3, said)
         assert (heard.text, heard.confidence) == (said, 0.8)
+    assert hears("", 0.9, "4 7").text == "4 7"
 
 
-def test_a_number_of_which_the_other_model_hears_nothing_is_what_there_is():
-    assert hears("", "4 7").text == "4 7"
+def test_partial_transcripts_are_of_what_it_seems_to_be_so_far():
+    assert hears("4 7", 0.9, "4 8").partials == ((0.1, "4 7"),)
+    assert hears("4 7", 0.9, "for seven").partials == ((0.1, "for seven"),)
 
 
 def test_two_models_must_hear_sounds_of_one_rate():
