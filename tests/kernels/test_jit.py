@@ -119,10 +119,11 @@ def test_what_owns_an_array_is_noticed():
 
 SCIPY = """
 import sys, numpy as np
+before = set(sys.modules)  # where coverage is measured, it is there
 from tinymm.kernels import softmax
 import numba
 softmax.softmax(np.ones((2, 3), np.float32))
-print("scipy.linalg" in sys.modules or "coverage" in sys.modules, end=" ")
+print(bool({"scipy.linalg", "coverage"} & (set(sys.modules) - before)), end=" ")
 print(numba.njit(lambda a, b: np.dot(a, b).sum())(np.ones((2, 3)), np.ones((3, 4))))
 """
 
