@@ -260,6 +260,7 @@ if "fork" in multiprocessing.get_all_start_methods():  # with the layer's own th
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
 def test_numba_threading_layers_make_no_difference(layer):
     code = CODE.format(tests=str(Path(__file__).parent), layer=layer)

@@ -143,6 +143,7 @@ def test_other_models_write_nothing():
         Transcriber(train_model(Recipe(model="cnn", epochs=1), tones()))
 
 
+@pytest.mark.slow
 def test_characters_spell_transcripts():
     data = tones(24)
     said = np.array([{"low": "a b", "mid": "ba", "high": "c"}[data.class_names[y]] for y in data.y], dtype=object)

@@ -20,11 +20,11 @@ def test_partial_transcripts_come_while_sound_arrives():
 
 def test_sound_comes_as_fast_as_it_was_spoken():
     began = time.perf_counter()
-    listen(Parrot(), np.zeros(300, np.float32), 1.0)
-    assert time.perf_counter() - began >= 0.3
+    listen(Parrot(), np.zeros(50, np.float32), 1.0)
+    assert time.perf_counter() - began >= 0.5
     began = time.perf_counter()
-    listen(Parrot(), np.zeros(300, np.float32), 100.0)
-    assert time.perf_counter() - began < 0.3
+    listen(Parrot(), np.zeros(50, np.float32), 100.0)
+    assert time.perf_counter() - began < 0.4
 
 
 def test_chunks_make_up_the_sound():

@@ -97,11 +97,12 @@ def test_what_is_not_finite_goes_the_direct_way(value, known):
     g[0, 7, 2, 2] = value
     with np.errstate(all="ignore"):
         y = convolution.conv2d(x, weight, bias, *options)
-        expected = formulas.convolution(x, weight, bias, (step, step), (1, 1))
+        expected = formulas.convolution(x[:2], weight, bias, (step, step), (1, 1))
         dx = gradients.conv2d_input_gradient(g, weight, x.shape, *options)
         dw = gradients.conv2d_weight_gradient(x, g, weight.shape, *options)
-    np.testing.assert_array_equal(np.isnan(y), np.isnan(expected))
-    np.testing.assert_array_equal(np.isposinf(y), np.isposinf(expected))
+    np.testing.assert_array_equal(np.isnan(y[:2]), np.isnan(expected))
+    np.testing.assert_array_equal(np.isposinf(y[:2]), np.isposinf(expected))
+    assert np.isfinite(y[2:]).all()
     windows = np.ones((15, 15), bool)
     first = 2 * step - 1
     windows[first : first + taps, first : first + taps] = False  # none of the others sees the number
